@@ -1,0 +1,49 @@
+/** Builds the registry service: its resources and its application, without any socket. */
+import { registryDoors } from '#functions/index.ts'
+import type { Config } from '#core/platform/config.ts'
+import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
+import { readCaller } from '#core/registry/accounts/read-caller.ts'
+import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
+import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
+import { openKeyRing } from '#core/registry/keys/key-ring.ts'
+import type { TegClient } from '#core/registry/teg-client.ts'
+import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
+import type { CallPorts } from '#core/runtime/open-call.ts'
+
+export interface Built<C> {
+  readonly app: App
+  readonly resources: C
+  readonly mounted: readonly Mounted<never>[]
+}
+
+export interface RegistryParts {
+  readonly config: Config
+  readonly resources: Resources
+  readonly teg: TegClient
+  readonly wake: RegistryResources['wake']
+  readonly observe: CallPorts<RegistryContext>['observe']
+  readonly draining: () => boolean
+}
+
+/** Builds it; the database must be migrated. */
+export async function buildRegistry(parts: RegistryParts): Promise<Built<RegistryResources>> {
+  const { config, resources: base } = parts
+  const keys = await openKeyRing(base, config.SECRET_KEY)
+  const resources: RegistryResources = { ...base, config, teg: parts.teg, keys, wake: parts.wake }
+  const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
+  const app = composeApp<RegistryContext>(mounted, {
+    resources: base,
+    coordination: base.coordination,
+    newId: idMaker(base.clock, base.random),
+    authenticate: readCaller,
+    contextOf: (call: Context) => ({ ...call, config, teg: parts.teg, keys, wake: parts.wake }),
+    tierOf: (caller) =>
+      caller.kind === 'anonymous'
+        ? { name: 'public', perMinute: config.RATE_LIMIT_PUBLIC_PER_MINUTE }
+        : { name: 'authenticated', perMinute: config.RATE_LIMIT_AUTHENTICATED_PER_MINUTE },
+    idempotency: keepReplies(keys),
+    observe: parts.observe,
+    draining: parts.draining,
+  })
+  return { app, resources, mounted: mounted as readonly Mounted<never>[] }
+}

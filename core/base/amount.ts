@@ -1,0 +1,43 @@
+/** AVT amounts: bigint micro-AVT inside, decimal strings with at most six decimals outside. */
+
+/** Micro-AVT in one AVT. */
+export const MICRO = 1_000_000n
+/** The largest single amount, 2^53 - 1 micro-AVT: fee arithmetic on it can't overflow int8 (design/ledger). */
+export const AMOUNT_MAX = 9_007_199_254_740_991n
+/** The smallest transfer, 0.0001 AVT: below it a fee rounded up could eat the whole amount. */
+export const TRANSFER_MIN = 100n
+/** The syntax of an amount in a request; the range is a rule, not syntax. */
+export const AMOUNT_PATTERN = /^(0|[1-9][0-9]{0,9})([.][0-9]{1,6})?$/
+
+/** Parses an amount that matches AMOUNT_PATTERN into micro-AVT; null when it does not match. */
+export function parseAmount(text: string): bigint | null {
+  const match = AMOUNT_PATTERN.exec(text)
+  if (!match) return null
+  const fraction = (match[2] ?? '.').slice(1).padEnd(6, '0')
+  return BigInt(match[1] ?? '0') * MICRO + BigInt(fraction)
+}
+
+/** The canonical decimal string of micro-AVT: no trailing zeros, "0" for zero; a minus sign only in reports. */
+export function formatAmount(micro: bigint): string {
+  const sign = micro < 0n ? '-' : ''
+  const value = micro < 0n ? -micro : micro
+  const fraction = (value % MICRO).toString().padStart(6, '0').replace(/0+$/, '')
+  return `${sign}${value / MICRO}${fraction && `.${fraction}`}`
+}
+
+/** The fee on an amount at a rate in parts per million: rounded up, so that splitting never pays less. */
+export function feeOf(amount: bigint, ratePpm: bigint): bigint {
+  const fee = (amount * ratePpm + MICRO - 1n) / MICRO
+  return fee < 1n ? 1n : fee
+}
+
+/** A rate as decimal string ("0.005") from parts per million. */
+export function formatRate(ppm: bigint): string {
+  return formatAmount(ppm)
+}
+
+/** Parts per million from a decimal string with at most `digits` decimals; null when malformed. */
+export function parseRate(text: string, digits = 4): bigint | null {
+  if (!new RegExp(`^(0|[1-9][0-9]{0,3})([.][0-9]{1,${digits}})?$`).test(text)) return null
+  return parseAmount(text)
+}

@@ -1,0 +1,273 @@
+/** Configuration: one schema with a sentence per key; all faults are told at once, with the key and its bound. */
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { parseRate } from '#core/base/amount.ts'
+
+const url = (protocols: readonly string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+    error: `must be a URL with ${protocols.map((p) => `${p}//`).join(' or ')}`,
+  })
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,10}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { error: `must be between ${min} and ${max}` })
+const port = whole(1, 65535)
+const flag = z
+  .enum(['true', 'false'], { error: 'must be true or false' })
+  .transform((text) => text === 'true')
+const rate = (min: string, max: string, words: string) =>
+  z.string().refine((text) => inRate(text, min, max), { error: words })
+
+function inRate(text: string, min: string, max: string): boolean {
+  const value = parseRate(text)
+  return value !== null && value >= (parseRate(min) ?? 0n) && value <= (parseRate(max) ?? 0n)
+}
+
+/** `secret` keys are never printed and are also read from the file named by <KEY>_FILE. */
+interface KeySpec {
+  readonly shape: z.ZodType
+  readonly words: string
+  readonly secret?: boolean
+  readonly default?: string
+}
+const key = <T extends z.ZodType, E extends { secret?: boolean; default?: string } = object>(
+  shape: T,
+  words: string,
+  extra: E = {} as E,
+) => ({ shape, words, ...extra })
+
+export const configKeys = {
+  NINEFOLD_PROFILE: key(
+    z.enum(['embedded', 'containers']),
+    'Images set "containers": there nothing falls back to an embedded part.',
+    { default: 'embedded' },
+  ),
+  HOST_SERVICES: key(
+    z
+      .string()
+      .regex(
+        /^(all|(registry|teg|event-store)(,(registry|teg|event-store))*)$/,
+        'must be all, or a list of registry, teg, event-store',
+      ),
+    'Services that this process runs.',
+    { default: 'all' },
+  ),
+  HOST_WORKERS: key(whole(1, 64), 'Worker processes of this host.', { default: '1' }),
+  REGISTRY_PORT: key(port, 'Port of the public API.', { default: '8000' }),
+  TEG_PORT: key(port, 'Port of the TEG where it runs as a service of its own.', { default: '8080' }),
+  METRICS_PORT: key(whole(0, 65535), 'Port of /metrics (0: none). Never publish it.', { default: '9464' }),
+  BIND_ADDRESS: key(z.string().min(1), 'Address that the servers bind to.', { default: '0.0.0.0' }),
+  DATA_DIR: key(z.string().min(1), 'Folder of the embedded database and of mails kept as files.', {
+    default: '.data',
+  }),
+  OPERATOR_API_KEY: key(
+    z.string().regex(/^[A-Za-z0-9_-]{24,200}$/, 'must be 24 to 200 characters of A-Z a-z 0-9 _ -'),
+    'The preset operator key; a changed value replaces the old one at start. Absent: one is made and printed once.',
+    { secret: true },
+  ),
+  SECRET_KEY: key(
+    z.string().min(24, 'must have at least 24 characters'),
+    'Seals the server keys kept in the database; absent: they stand there unsealed.',
+    { secret: true },
+  ),
+  PUBLIC_URL: key(
+    url(['http:', 'https:']),
+    'Address under which users reach the registry; fixed once agents exist. Default: http://127.0.0.1:<REGISTRY_PORT>.',
+  ),
+  PUBLIC_URL_ALIASES: key(
+    z.string(),
+    'Former values of PUBLIC_URL, comma separated: their dids and Origins stay valid.',
+    { default: '' },
+  ),
+  REGISTRY_NAME: key(
+    z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 characters of a-z 0-9 -'),
+    'Name of this registry in events, cards and federation.',
+    { default: 'ninefold' },
+  ),
+  REGISTRY_LOCATION: key(
+    z
+      .string()
+      .regex(
+        /^[A-Z]{2};[^;]{0,80};[^;]{0,80};-?\d{1,2}(\.\d{1,8})?;-?\d{1,3}(\.\d{1,8})?$/,
+        'must be country;region;city;latitude;longitude, such as DE;Berlin;Berlin;52.52;13.405',
+      ),
+    'Where the registry stands; every card carries it as origin_registry_location.',
+  ),
+  DATABASE_URL: key(url(['postgres:', 'postgresql:']), 'Registry database, through pgbouncer.', {
+    secret: true,
+  }),
+  DATABASE_DIRECT_URL: key(
+    url(['postgres:', 'postgresql:']),
+    'Registry database without pgbouncer: migrations and backups. Default: DATABASE_URL.',
+    { secret: true },
+  ),
+  TEG_DATABASE_URL: key(url(['postgres:', 'postgresql:']), 'TEG database.', { secret: true }),
+  EVENT_STORE_DATABASE_URL: key(
+    url(['postgres:', 'postgresql:']),
+    'Database of a local event-store service.',
+    { secret: true },
+  ),
+  DATABASE_POOL: key(whole(1, 100), 'Most connections of a worker to its database.', { default: '10' }),
+  REDIS_URL: key(url(['redis:', 'rediss:']), 'Redis shared by all workers.', { secret: true }),
+  TEG_URL: key(url(['http:', 'https:']), 'Address of the TEG; absent: it runs in this process.'),
+  TEG_SERVICE_TOKEN: key(
+    z.string().min(24, 'must have at least 24 characters'),
+    'Token that the registry shows to the TEG.',
+    { secret: true },
+  ),
+  EVENT_STORE_URL: key(url(['http:', 'https:']), 'Address of the EventStore.'),
+  EVENT_STORE_ENABLED: key(flag, 'Switches the forwarder to the EventStore.', { default: 'true' }),
+  EVENTSTORE_MTLS_REQUIRED: key(flag, 'The EventStore is reached with an SVID only.', { default: 'true' }),
+  MINTING_AUTHORITY: key(
+    z.enum(['disabled', 'teg-layer'], { error: 'must be disabled (federated) or teg-layer (standalone)' }),
+    'Who may create AVT beside the genesis grant.',
+    { default: 'disabled' },
+  ),
+  INTRA_REGISTRY_FEE_RATE: key(
+    rate('0.005', '0.05', 'must be between 0.005 (0.5 %) and 0.05 (5.0 %)'),
+    'Fee on transfers inside the registry, 0.5 % to 5.0 %.',
+    { default: '0.005' },
+  ),
+  GENESIS_GRANT_ENABLED: key(flag, 'New developers get a grant for their first agent.', { default: 'true' }),
+  GENESIS_GRANT_AMOUNT: key(
+    z
+      .string()
+      .refine((text) => inRate0(text), { error: 'must be between 0 and 100000 AVT, at most 6 decimals' }),
+    'AVT of a genesis grant, 0 to 100,000.',
+    { default: '1000' },
+  ),
+  GENESIS_BUDGET_PER_DAY: key(
+    z
+      .string()
+      .regex(/^\d{1,10}$/)
+      .refine((text) => Number(text) <= 9_007_199_254, { error: 'must be between 0 and 9007199254' }),
+    'AVT that genesis grants may create per UTC day.',
+    { default: '1000000' },
+  ),
+  BETA_INVITE_REQUIRED: key(flag, 'Registration needs an invite.', { default: 'false' }),
+  RATE_LIMIT_PUBLIC_PER_MINUTE: key(
+    whole(1, 1_000_000),
+    'Requests a minute for an address without credential.',
+    { default: '60' },
+  ),
+  RATE_LIMIT_AUTHENTICATED_PER_MINUTE: key(
+    whole(1, 1_000_000),
+    'Requests a minute for a caller with credential.',
+    { default: '300' },
+  ),
+  TRUSTED_PROXIES: key(
+    z.string(),
+    'Addresses or CIDR ranges, comma separated, whose X-Forwarded-For is believed.',
+    { default: '' },
+  ),
+  SMTP_URL: key(
+    url(['smtp:', 'smtps:']),
+    'Mail server. Absent: mails are files under DATA_DIR/mail in the embedded profile, refused in containers.',
+    { secret: true },
+  ),
+  MAIL_FROM: key(z.string().min(3), 'Sender of mails.', { default: 'Ninefold <registry@localhost>' }),
+  LOG_LEVEL: key(z.enum(['debug', 'info', 'warn', 'error']), 'Least level that is logged.', {
+    default: 'info',
+  }),
+  STOP_GRACE_SECONDS: key(whole(1, 600), 'Time for a graceful stop.', { default: '25' }),
+} as const satisfies Record<string, KeySpec>
+
+function inRate0(text: string): boolean {
+  return /^(0|[1-9]\d{0,5})([.]\d{1,6})?$/.test(text) && Number(text) <= 100_000
+}
+
+type Keys = typeof configKeys
+type Value<K extends keyof Keys> = z.output<Keys[K]['shape']>
+type WithDefault = { [K in keyof Keys]: Keys[K] extends { default: string } ? K : never }[keyof Keys]
+export type Config = {
+  readonly [K in keyof Keys]: K extends WithDefault | 'PUBLIC_URL' ? Value<K> : Value<K> | undefined
+}
+
+/** All faults of a configuration; the message lists them line by line. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[]
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    )
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+/**
+ * Reads the configuration from environment variables; empty means absent.
+ * @throws ConfigError with every fault; secret values are not repeated
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const faults: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, spec] of Object.entries(configKeys) as [string, KeySpec][]) {
+    const text = readText(env, name, spec, faults)
+    if (text === undefined) continue
+    const result = spec.shape.safeParse(text)
+    if (result.success) values[name] = result.data
+    else {
+      const shown = spec.secret ? 'the value (hidden)' : JSON.stringify(text)
+      faults.push(`${name}: ${shown} ${result.error.issues.map((issue) => issue.message).join('; ')}`)
+    }
+  }
+  values.PUBLIC_URL ??= `http://127.0.0.1:${values.REGISTRY_PORT}`
+  faults.push(...crossFaults(values as Config))
+  if (faults.length > 0) throw new ConfigError(faults)
+  return values as Config
+}
+
+function readText(
+  env: Readonly<Record<string, string | undefined>>,
+  name: string,
+  spec: KeySpec,
+  faults: string[],
+) {
+  const direct = env[name] || undefined
+  const file = env[`${name}_FILE`] || undefined
+  if (file === undefined) return direct ?? spec.default
+  if (direct !== undefined) faults.push(`${name}: both ${name} and ${name}_FILE are set; keep one`)
+  try {
+    return readFileSync(file, 'utf8').trim() || spec.default
+  } catch (error) {
+    faults.push(`${name}_FILE: the file cannot be read (${(error as { code?: string }).code ?? 'error'})`)
+    return undefined
+  }
+}
+
+/** True when this process runs the service. */
+export function runsService(config: Config, service: 'registry' | 'teg' | 'event-store'): boolean {
+  return config.HOST_SERVICES === 'all' || config.HOST_SERVICES.split(',').includes(service)
+}
+
+function crossFaults(config: Config): string[] {
+  const faults: string[] = []
+  if (config.HOST_SERVICES === undefined || config.NINEFOLD_PROFILE === undefined) return faults
+  const registry = runsService(config, 'registry')
+  const teg = runsService(config, 'teg')
+  const needs = (name: keyof Config, why: string) => {
+    if (config[name] === undefined)
+      faults.push(`${name}: is required under NINEFOLD_PROFILE=containers: ${why}`)
+  }
+  if (config.NINEFOLD_PROFILE === 'containers') {
+    if (registry) needs('DATABASE_URL', 'the registry must not fall back to an embedded database')
+    if (registry) needs('REDIS_URL', 'workers must share leases and limits')
+    if (teg) needs('TEG_DATABASE_URL', 'the TEG must not fall back to an embedded database')
+    else if (registry) needs('TEG_URL', 'the registry must not fall back to an embedded TEG')
+  }
+  const embedded = (registry && !config.DATABASE_URL) || (teg && !config.TEG_URL && !config.TEG_DATABASE_URL)
+  if (config.HOST_WORKERS > 1 && embedded)
+    faults.push(
+      'HOST_WORKERS: an embedded database serves one process; set DATABASE_URL and TEG_DATABASE_URL, or HOST_WORKERS=1',
+    )
+  if (config.TEG_URL && !config.TEG_SERVICE_TOKEN)
+    faults.push('TEG_SERVICE_TOKEN: is required with TEG_URL (or TEG_SERVICE_TOKEN_FILE)')
+  if (teg && !registry && !config.TEG_SERVICE_TOKEN)
+    faults.push(
+      'TEG_SERVICE_TOKEN: is required where the TEG is a service of its own (or TEG_SERVICE_TOKEN_FILE)',
+    )
+  return faults
+}

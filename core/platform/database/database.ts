@@ -1,0 +1,56 @@
+/** The Database port: visible SQL with bound parameters; adapters on pg (server) and PGlite (embedded). */
+
+/** A bound parameter. bigint goes to int8, Date to timestamptz, arrays to PostgreSQL arrays, objects to json(b). */
+export type Param = unknown
+
+/**
+ * What a statement runs on: the database or an open transaction.
+ * Rows come with int8 as bigint, timestamptz as Date, json(b) parsed, bytea as Uint8Array, numeric as string.
+ */
+export interface Queryable {
+  query<R = Record<string, unknown>>(text: string, params?: readonly Param[]): Promise<R[]>
+}
+
+export interface TransactionOptions {
+  isolation?: 'read committed' | 'repeatable read'
+  readOnly?: boolean
+}
+
+export interface Transaction extends Queryable {
+  /** Makes the type nominal: a statement that must stand in a transaction takes a Transaction. */
+  readonly transaction: true
+}
+
+export interface Database extends Queryable {
+  /** The adapter: pglite runs one statement at a time and is bound to this process. */
+  readonly kind: 'pg' | 'pglite'
+  /** Runs `work` in one transaction; commits when it resolves, rolls back when it throws or the signal aborts. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /** The same database with every statement bound to a signal: an abort cancels what runs and what waits. */
+  bound(signal: AbortSignal): Database
+  /** Runs a script of several statements without parameters (migrations). */
+  script(text: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** A statement failed on the database's side; `code` is the SQLSTATE. */
+export interface DatabaseError extends Error {
+  code: string
+  constraint?: string
+}
+
+/** True when an error is a violation of the named unique or check constraint. */
+export function violates(error: unknown, constraint: string): boolean {
+  const found = error as Partial<DatabaseError> | null
+  return typeof found?.code === 'string' && found.code.startsWith('23') && found.constraint === constraint
+}
+
+/** True when the connection was lost, so that the outcome of a write is not known. */
+export function lostConnection(error: unknown): boolean {
+  const code = (error as Partial<DatabaseError> | null)?.code ?? ''
+  return (
+    /^(08|57P)/.test(code) ||
+    /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND)/.test(code) ||
+    /Connection terminated|terminating connection|server closed/i.test(String((error as Error)?.message))
+  )
+}

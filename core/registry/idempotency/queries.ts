@@ -1,0 +1,31 @@
+/** Statements of the recorded replies. */
+import type { Transaction } from '#core/platform/database/database.ts'
+
+/** Claims a key; waits for a rival's open transaction. @returns true when it is ours now */
+export async function insertClaim(
+  tx: Transaction,
+  claim: { principal: string; key: string; hash: string; time: Date | null },
+): Promise<boolean> {
+  const rows = await tx.query(
+    `insert into registry.idempotency (principal, key, request_hash, created_at)
+     values ($1, $2, $3, coalesce($4::timestamptz, clock_timestamp()))
+     on conflict (principal, key) do nothing returning key`,
+    [claim.principal, claim.key, claim.hash, claim.time],
+  )
+  return rows.length === 1
+}
+
+export const findRecord = async (tx: Transaction, principal: string, key: string) =>
+  (
+    await tx.query<{ request_hash: string; body: string | null }>(
+      'select request_hash, body from registry.idempotency where principal = $1 and key = $2',
+      [principal, key],
+    )
+  )[0]
+
+export const updateRecord = (tx: Transaction, principal: string, key: string, body: string) =>
+  tx.query('update registry.idempotency set body = $3 where principal = $1 and key = $2', [
+    principal,
+    key,
+    body,
+  ])

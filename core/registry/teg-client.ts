@@ -1,0 +1,51 @@
+/** The registry's only way to the TEG: commands in batches, reads one by one; in process or over HTTP, the same bytes. */
+import type { z } from 'zod'
+import type {
+  Balance,
+  Command,
+  FeePosting,
+  FeeSnapshot,
+  Outcome,
+  OutboxPage,
+  PostingPage,
+  StatementPage,
+  Supply,
+  Transfer,
+  TransferPage,
+  TransferSearch,
+  Treasury,
+} from '#core/wire/teg.ts'
+
+/** What travels with a call to the TEG. */
+export interface TegCall {
+  readonly requestId: string
+  readonly signal: AbortSignal
+}
+
+/**
+ * Errors of every method: 503 teg_unavailable when surely nothing was sent, 504 outcome_unknown when a command was
+ * sent and no answer came before the deadline. Refusals of the gate are Outcomes, not throws.
+ */
+export interface TegClient {
+  /** Runs one command through the gate; calls of the same moment travel in one batch. */
+  command(call: TegCall, command: Command): Promise<Outcome>
+  /** Runs commands in order, as one batch. */
+  commands(call: TegCall, commands: readonly Command[]): Promise<Outcome[]>
+  /** Null: the TEG has no such account (yet). `at`: RFC 3339. */
+  balance(call: TegCall, agent: string, at?: string): Promise<Balance | null>
+  statement(
+    call: TegCall,
+    agent: string,
+    query: { from?: string; to?: string; limit: number; cursor?: string },
+  ): Promise<z.infer<typeof StatementPage> | null>
+  transfer(call: TegCall, id: string): Promise<Transfer | null>
+  transfers(call: TegCall, search: z.input<typeof TransferSearch>): Promise<z.infer<typeof TransferPage>>
+  supply(call: TegCall): Promise<Supply>
+  treasury(call: TegCall): Promise<z.infer<typeof Treasury>>
+  fees(call: TegCall): Promise<FeeSnapshot>
+  postFees(call: TegCall, posting: z.infer<typeof FeePosting>): Promise<FeeSnapshot>
+  outbox(call: TegCall, after: number, limit: number): Promise<z.infer<typeof OutboxPage>>
+  postings(call: TegCall, query: { limit: number; cursor?: string }): Promise<z.infer<typeof PostingPage>>
+  /** True when the TEG and its database answer. */
+  ping(call: TegCall): Promise<boolean>
+}

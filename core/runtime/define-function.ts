@@ -1,0 +1,135 @@
+/** What a function file exports: rows of method, path, caller, shapes and one call into a verb. No host is known here. */
+import type { z } from 'zod'
+import type { Caller, Scope } from '#core/base/caller.ts'
+import type { ErrorTable } from '#core/base/errors.ts'
+import type { Reply } from '#core/base/reply.ts'
+import type { Context } from '#core/platform/context.ts'
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
+/** `public`: anybody; a credential is still read when there is one. Otherwise any one of the kinds listed. */
+export type CallerRule = 'public' | readonly CallerKind[]
+export type CallerKind = 'developer' | 'agent' | 'operator' | 'auditor' | 'service'
+
+/** Facts of a request that a web Request does not carry; each host's adapter gives them. */
+export interface RequestFacts {
+  /** The peer's address as the host sees it. */
+  readonly address: string
+  /** Reads a header without building a Headers object. */
+  readonly header?: (name: string) => string | undefined
+  /** Calls the listener when the client goes away before the reply. */
+  readonly onClose?: (listener: () => void) => void
+}
+
+export interface Call<C, P, Q, B> {
+  readonly ctx: C
+  readonly caller: Caller
+  readonly params: P
+  readonly query: Q
+  readonly body: B
+  /** Reads a request header. */
+  readonly header: (name: string) => string | undefined
+  readonly request: Request
+}
+
+type Output<S> = S extends z.ZodType ? z.output<S> : Record<string, never>
+
+export interface RowSpec<P, Q, B> {
+  /** One line for the reference. */
+  readonly summary: string
+  readonly callers: CallerRule
+  /** Scope that keys need; sessions, operators and services have all. */
+  readonly scope?: Scope
+  readonly params?: P
+  readonly query?: Q
+  readonly body?: B
+  /** True: a missing body is read as {}. */
+  readonly bodyOptional?: boolean
+  /** Also takes application/x-www-form-urlencoded (OAuth). */
+  readonly form?: boolean
+  /** Shape of the reply; absent: no body (204) or `raw`. */
+  readonly reply?: z.ZodType
+  /** Status of success: 200 with a reply shape, 204 without. */
+  readonly status?: number
+  /** Further statuses of success that `Reply` may choose, for the reference. */
+  readonly alsoStatus?: readonly number[]
+  /** Media type of a reply that is no JSON document of ours (the row returns a Response). */
+  readonly raw?: string
+  /** Path of what a 201 has made, from the reply. */
+  readonly location?: (body: never) => string
+  /** `gate`: the key is required and the gate keeps the outcome; `record`: optional, kept by `ctx.once`. */
+  readonly idempotency?: 'gate' | 'record' | 'none'
+  /** Tables of codes that this row may answer beside the common ones. */
+  readonly errors?: readonly ErrorTable[]
+  /** Not counted by the rate limit (livez, readyz, peers). */
+  readonly uncounted?: boolean
+  /** Shape of errors: our problem+json, or that of a foreign specification. */
+  readonly errorStyle?: 'problem' | 'oauth'
+}
+
+export interface Row<C> {
+  readonly method: Method
+  readonly path: string
+  readonly spec: RowSpec<z.ZodType | undefined, z.ZodType | undefined, z.ZodType | undefined>
+  readonly run: (call: Call<C, never, never, never>) => Promise<unknown> | unknown
+}
+
+export interface FunctionGroup<C> {
+  /** Name in metrics, logs and the reference. */
+  readonly tag: string
+  readonly timeoutSeconds: number
+  readonly bodyLimitBytes: number
+  /** Requests at work at the same time in one process; beyond it 503 overloaded. */
+  readonly concurrency: number
+  readonly rows: readonly Row<C>[]
+}
+
+export interface FunctionSpec<C> {
+  tag: string
+  timeoutSeconds?: number
+  bodyLimitBytes?: number
+  concurrency?: number
+  rows: readonly Row<C>[]
+}
+
+/** Makes a function of rows. Paths are relative to the prefix that the doors give. */
+export function defineFunction<C extends Context>(spec: FunctionSpec<C>): FunctionGroup<C> {
+  return {
+    tag: spec.tag,
+    timeoutSeconds: spec.timeoutSeconds ?? 30,
+    bodyLimitBytes: spec.bodyLimitBytes ?? 1024 * 1024,
+    concurrency: spec.concurrency ?? 2048,
+    rows: spec.rows,
+  }
+}
+
+type Maker<C> = <
+  P extends z.ZodType | undefined = undefined,
+  Q extends z.ZodType | undefined = undefined,
+  B extends z.ZodType | undefined = undefined,
+>(
+  path: string,
+  spec: RowSpec<P, Q, B>,
+  run: (call: Call<C, Output<P>, Output<Q>, Output<B>>) => Promise<unknown> | unknown,
+) => Row<C>
+
+/** The makers of rows for a service's context: `const { get, post } = rowsOf<RegistryContext>()`. */
+export function rowsOf<C extends Context>(): Record<Method, Maker<C>> {
+  const maker = (method: Method): Maker<C> => ((path, spec, run) => ({ method, path, spec, run })) as Maker<C>
+  return {
+    get: maker('get'),
+    post: maker('post'),
+    put: maker('put'),
+    patch: maker('patch'),
+    delete: maker('delete'),
+  }
+}
+
+/** What a row may return: the reply itself, a Reply with status or headers, or a Response where `raw` is set. */
+export type RowResult<T> = T | Reply<T> | Response
+
+/** A line of the doors: where a function stands. */
+export interface Door<C> {
+  readonly service: 'registry' | 'teg' | 'event-store'
+  readonly prefix: string
+  readonly load: () => Promise<{ default: FunctionGroup<C> }>
+}

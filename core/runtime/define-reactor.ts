@@ -1,0 +1,30 @@
+/** What a reactor file exports, and a line of the reactions. */
+import type { Context } from '#core/platform/context.ts'
+import type { Transaction } from '#core/platform/database/database.ts'
+
+/** An event as the journal has it. */
+export interface JournalEvent {
+  readonly index: bigint
+  readonly id: string
+  readonly type: string
+  readonly subject: string
+  readonly time: string
+  readonly data: Record<string, unknown>
+}
+
+export interface Reactor<C> {
+  /** Dotted pattern: `*` one token, `>` the rest. */
+  readonly on: string
+  /** Effects go through `tx`, in which the cursor moves too; it bears being called twice. */
+  readonly run: (ctx: C, event: JournalEvent, tx: Transaction) => Promise<void>
+}
+
+/** Makes a reactor. */
+export function defineReactor<C extends Context>(spec: Reactor<C>): Reactor<C> {
+  return spec
+}
+
+export interface ReactionLine {
+  readonly load: () => Promise<{ default: Reactor<never> }>
+}
+export type Reactions = Readonly<Record<string, ReactionLine>>

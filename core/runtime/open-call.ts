@@ -1,0 +1,146 @@
+/** One call from open to close: request id, deadline, caller, context, metrics. */
+import { type Caller, principalOf } from '#core/base/caller.ts'
+import { fail, type Problem } from '#core/base/errors.ts'
+import type { Coordination } from '#core/platform/coordination/coordination.ts'
+import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
+import type { FunctionGroup, RequestFacts, Row } from './define-function.ts'
+import type { IdempotencyStore } from '#core/platform/idempotency.ts'
+import { hashRequest, makeOnce } from './keep-once.ts'
+import type { TierOf } from './limit-rate.ts'
+
+/** What the host hands in. */
+export interface CallPorts<C extends Context> {
+  readonly resources: Resources
+  readonly coordination: Coordination
+  readonly newId: () => string
+  /** The caller of a bearer token; null when it is bad. */
+  authenticate(ctx: C, token: string, request: Request): Promise<Caller | null>
+  /** Adds the service's own resources to a context. */
+  contextOf(base: Context): C
+  readonly tierOf: TierOf | null
+  readonly idempotency: IdempotencyStore | null
+  observe(measure: { tag: string; method: string; route: string; status: number; seconds: number }): void
+  draining(): boolean
+}
+
+export interface OpenCall<C> {
+  readonly requestId: string
+  /** Headers of the reply, written before the Response is made (a finished Response is expensive to change). */
+  readonly headers: Record<string, string>
+  readonly signal: AbortSignal
+  authenticate(request: Request): Promise<Caller>
+  enter(
+    caller: Caller,
+    key: string | null,
+    asked: { method: string; path: string; search: string; raw: unknown },
+  ): { ctx: C; once: () => boolean }
+  /** The work's result, or the deadline's Problem when that comes first; the signal has told the work. */
+  untilDeadline<T>(work: Promise<T>): Promise<T>
+  close(status: number, response: Response, problem?: Problem): Response
+}
+
+const anonymous: Caller = { kind: 'anonymous' }
+
+/** Ports of a service from its resources. */
+export function openCall<C extends Context>(
+  ports: CallPorts<C>,
+  group: FunctionGroup<C>,
+  row: Row<C>,
+  route: string,
+  facts: RequestFacts,
+  header: (name: string) => string | undefined,
+): OpenCall<C> {
+  const started = performance.now()
+  const given = header('x-request-id')
+  const requestId = given !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : ports.newId()
+  const controller = new AbortController()
+  const timer = setTimeout(
+    () =>
+      controller.abort(
+        fail(
+          'timed_out',
+          `${group.tag} allows ${group.timeoutSeconds} s; repeat with the same Idempotency-Key.`,
+          {
+            extra: { limit: 'timeout', timeout_seconds: group.timeoutSeconds },
+          },
+        ),
+      ),
+    group.timeoutSeconds * 1000,
+  )
+  facts.onClose?.(() => controller.abort(new Error('The client went away')))
+  const headers: Record<string, string> = { 'x-request-id': requestId, 'x-content-type-options': 'nosniff' }
+
+  const contextFor = (caller: Caller, key: string | null, once: Context['once']): C =>
+    ports.contextOf({
+      ...ports.resources,
+      db: ports.resources.db.bound(controller.signal),
+      log: ports.resources.log.with({ request_id: requestId, function: group.tag }),
+      time: ports.resources.clock.fixed,
+      caller,
+      requestId,
+      signal: controller.signal,
+      newId: idMaker(ports.resources.clock, ports.resources.random),
+      idempotencyKey: key,
+      once,
+    })
+
+  return {
+    requestId,
+    headers,
+    signal: controller.signal,
+    async authenticate(request) {
+      const authorization = header('authorization')
+      if (authorization === undefined) return anonymous
+      const token = /^Bearer +([^\s]{1,4096})$/i.exec(authorization)?.[1]
+      if (token !== undefined) {
+        const ctx = contextFor(anonymous, null, (work) => ports.resources.db.transaction(work))
+        const caller = await ports.authenticate(ctx, token, request)
+        if (caller) return caller
+      } else if (row.spec.errorStyle === 'oauth') return anonymous
+      throw fail('unauthenticated', 'The credential is unknown, expired or revoked.')
+    },
+    enter(caller, key, asked) {
+      const principal = principalOf(caller) ?? `address:${facts.address}`
+      const claim =
+        key === null
+          ? null
+          : {
+              principal,
+              key,
+              hash: () => hashRequest(asked.method, asked.path, asked.search, asked.raw),
+              time: ports.resources.clock.fixed,
+            }
+      const useStore = (row.spec.idempotency ?? 'record') === 'record'
+      const once = makeOnce(() => ctx.db, useStore ? ports.idempotency : null, claim)
+      const ctx = contextFor(caller, key, once.run)
+      return { ctx, once: once.replayed }
+    },
+    untilDeadline(work) {
+      return new Promise((resolve, reject) => {
+        const onAbort = () => reject(controller.signal.reason)
+        if (controller.signal.aborted) return onAbort()
+        controller.signal.addEventListener('abort', onAbort, { once: true })
+        work.then(resolve, reject)
+      })
+    },
+    close(status, response, problem) {
+      clearTimeout(timer)
+      const final = status || response.status
+      const seconds = (performance.now() - started) / 1000
+      ports.observe({ tag: group.tag, method: row.method, route, status: final, seconds })
+      const fields = {
+        request_id: requestId,
+        function: group.tag,
+        method: row.method,
+        route,
+        status: final,
+        duration_ms: Math.round(seconds * 1000),
+        ...(problem ? { code: problem.code } : {}),
+      }
+      if (final >= 500)
+        ports.resources.log.error({ ...fields, error: problem?.cause ?? problem }, 'request failed')
+      else ports.resources.log.debug(fields, 'request')
+      return response
+    },
+  }
+}

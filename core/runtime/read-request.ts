@@ -1,0 +1,186 @@
+/** Reads and validates a request against a row: all faults at once, each with a pointer to its field. */
+import type { z } from 'zod'
+import { fail, type FieldError } from '#core/base/errors.ts'
+import type { Row } from './define-function.ts'
+
+const DEPTH_MAX = 64
+
+/** What a row's shapes made of a request. `raw` is the body as it came, for the idempotency hash. */
+export interface ReadRequest {
+  params: unknown
+  query: unknown
+  body: unknown
+  raw: unknown
+}
+
+/**
+ * @throws 400 validation_failed, 413 payload_too_large, 415 unsupported_media_type
+ */
+export async function readRequest(
+  row: Row<never>,
+  request: Request,
+  pathParams: Record<string, string>,
+  search: string,
+  header: (name: string) => string | undefined,
+  bodyLimitBytes: number,
+): Promise<ReadRequest> {
+  const errors: FieldError[] = []
+  const { spec } = row
+  const params = spec.params ? check(spec.params, pathParams, (path) => `path:${path}`, errors) : {}
+  const given = readQuery(search, errors)
+  const query = spec.query
+    ? check(spec.query, given, (path) => `?${path}`, errors)
+    : refuseAll(Object.keys(given), (name) => `?${name}`, errors)
+  let raw: unknown
+  let body: unknown = {}
+  if (row.method === 'post' || row.method === 'put' || row.method === 'patch') {
+    raw = await readBody(row, request, header, bodyLimitBytes)
+    const unclean = findUnclean(raw, '', 0)
+    if (unclean) errors.push(unclean)
+    else if (spec.body) body = check(spec.body, raw, (path) => (path ? `/${path}` : ''), errors)
+    else if (typeof raw === 'object' && raw !== null && !Array.isArray(raw))
+      refuseAll(Object.keys(raw), (name) => `/${name}`, errors)
+    else errors.push({ pointer: '', code: 'invalid_type', detail: 'must be absent or an empty object' })
+  }
+  if (errors.length > 0) throw invalid(errors)
+  return { params, query, body, raw }
+}
+
+/** validation_failed with its list of faults. */
+export function invalid(errors: FieldError[]) {
+  const first = errors[0]
+  const where = first?.pointer ? `${first.pointer}: ` : ''
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''
+  return fail('validation_failed', `${where}${first?.detail ?? 'malformed'}${more}`, {
+    errors: errors.slice(0, 100),
+  })
+}
+
+function readQuery(search: string, errors: FieldError[]): Record<string, unknown> {
+  const given: Record<string, unknown> = {}
+  if (search.length <= 1) return given
+  for (const [name, value] of new URLSearchParams(search)) {
+    const unclean = findUnclean(value, '', 0)
+    if (unclean) errors.push({ ...unclean, pointer: `?${name}` })
+    const before = Object.hasOwn(given, name) ? given[name] : undefined
+    const next = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
+    Object.defineProperty(given, name, { value: next, enumerable: true, configurable: true, writable: true })
+  }
+  return given
+}
+
+async function readBody(
+  row: Row<never>,
+  request: Request,
+  header: (name: string) => string | undefined,
+  limit: number,
+): Promise<unknown> {
+  const length = header('content-length')
+  if (length !== undefined && Number(length) > limit) throw tooLarge(limit)
+  const text = await readText(request, limit)
+  const type = (header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  if (text === '' && (row.spec.bodyOptional || !row.spec.body)) return {}
+  if (row.spec.form && type === 'application/x-www-form-urlencoded')
+    return Object.fromEntries(new URLSearchParams(text))
+  if (type !== 'application/json' && !/^application\/[a-z0-9.+-]+\+json$/.test(type))
+    throw fail('unsupported_media_type', `Content-Type must be application/json, not ${type || 'absent'}.`)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw invalid([{ pointer: '', code: 'malformed_json', detail: 'the body is not valid JSON' }])
+  }
+}
+
+const tooLarge = (limit: number) =>
+  fail('payload_too_large', `The body may have at most ${limit} bytes here.`, {
+    extra: { limit_bytes: limit },
+  })
+
+/** Reads a body up to the limit; a stream that lies about its length is cut off. */
+async function readText(request: Request, limit: number): Promise<string> {
+  if (request.body === null) return ''
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength
+    if (size > limit) throw tooLarge(limit)
+    chunks.push(chunk)
+  }
+  const bytes = Buffer.concat(chunks)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw invalid([{ pointer: '', code: 'malformed_utf8', detail: 'the body is not valid UTF-8' }])
+  }
+}
+
+/** PostgreSQL can't keep NUL, UTF-8 can't carry lone surrogates, recursion can't bear any depth: refused at the door. */
+function findUnclean(value: unknown, pointer: string, depth: number): FieldError | null {
+  if (typeof value === 'string') {
+    if (value.includes('\u0000') || !value.isWellFormed())
+      return { pointer, code: 'malformed_text', detail: 'must not hold NUL or unpaired surrogates' }
+    return null
+  }
+  if (typeof value !== 'object' || value === null) return null
+  if (depth >= DEPTH_MAX)
+    return { pointer, code: 'too_deep', detail: `nested deeper than ${DEPTH_MAX} levels` }
+  for (const [key, item] of Object.entries(value)) {
+    const at = `${pointer}/${escapePointer(key)}`
+    const found = findUnclean(key, at, depth) ?? findUnclean(item, at, depth + 1)
+    if (found) return found
+  }
+  return null
+}
+
+const escapePointer = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1')
+
+function refuseAll(names: string[], pointerOf: (name: string) => string, errors: FieldError[]): unknown {
+  for (const name of names)
+    errors.push({
+      pointer: pointerOf(escapePointer(name)),
+      code: 'unknown_field',
+      detail: 'is not a field of this request',
+    })
+  return {}
+}
+
+function check(
+  shape: z.ZodType,
+  value: unknown,
+  pointerOf: (path: string) => string,
+  errors: FieldError[],
+): unknown {
+  const result = shape.safeParse(value)
+  if (result.success) return result.data
+  collectFaults(result.error.issues, value, pointerOf, errors)
+  return undefined
+}
+
+function collectFaults(
+  issues: readonly z.core.$ZodIssue[],
+  value: unknown,
+  pointerOf: (path: string) => string,
+  errors: FieldError[],
+): void {
+  for (const issue of issues) {
+    const path = issue.path.map((part) => escapePointer(String(part))).join('/')
+    if (issue.code === 'unrecognized_keys') {
+      const base = path ? `${path}/` : ''
+      refuseAll(
+        issue.keys.map((key) => base + key),
+        pointerOf,
+        errors,
+      )
+    } else if (issue.code === 'invalid_type' && valueAt(value, issue.path) === undefined) {
+      errors.push({ pointer: pointerOf(path), code: 'required', detail: 'is required' })
+    } else {
+      errors.push({ pointer: pointerOf(path), code: issue.code, detail: issue.message })
+    }
+  }
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let at: unknown = value
+  for (const part of path) at = (at as Record<PropertyKey, unknown> | null | undefined)?.[part]
+  return at
+}

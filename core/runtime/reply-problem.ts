@@ -1,0 +1,58 @@
+/** Turns whatever was thrown into an answer: our Problems as RFC 9457, everything else as a 500 that tells nothing. */
+import { fail, Problem } from '#core/base/errors.ts'
+
+/** The Problem to answer for a thrown value. A bug becomes internal_error; the log has the rest. */
+export function toProblem(error: unknown, signal: AbortSignal | undefined): Problem {
+  if (error instanceof Problem) return error
+  if (signal?.aborted && signal.reason instanceof Problem) return signal.reason
+  return fail('internal_error', 'The failure has been logged under this request_id.', { cause: error })
+}
+
+/** The body of a problem. */
+export function problemBody(problem: Problem, requestId: string, instance: string): Record<string, unknown> {
+  return {
+    type: `urn:ninefold:problem:${problem.code}`,
+    title: problem.title,
+    status: problem.status,
+    detail: problem.detail,
+    instance,
+    code: problem.code,
+    request_id: requestId,
+    ...(problem.errors ? { errors: problem.errors } : {}),
+    ...problem.extra,
+  }
+}
+
+/** OAuth routes answer in the shape of RFC 6749 section 5.2. */
+function oauthBody(problem: Problem): Record<string, unknown> {
+  const error =
+    problem.status === 401
+      ? 'invalid_client'
+      : problem.status === 403
+        ? 'invalid_scope'
+        : problem.status >= 500
+          ? 'server_error'
+          : ((problem.extra.oauth_error as string | undefined) ?? 'invalid_request')
+  return { error, error_description: problem.detail }
+}
+
+/** The Response of a problem, in the row's error style. */
+export function replyProblem(
+  problem: Problem,
+  requestId: string,
+  instance: string,
+  style: 'problem' | 'oauth',
+  headers: Record<string, string>,
+): Response {
+  const body = style === 'oauth' ? oauthBody(problem) : problemBody(problem, requestId, instance)
+  return new Response(JSON.stringify(body), {
+    status: problem.status,
+    headers: {
+      ...headers,
+      ...(problem.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      ...problem.headers,
+      'content-type': style === 'oauth' ? 'application/json' : 'application/problem+json',
+      'cache-control': 'no-store',
+    },
+  })
+}

@@ -1,0 +1,31 @@
+/** THE DOORS: every function, its service and the prefix it stands under. Loading is lazy; order is the router's. */
+import type { RegistryContext } from '#core/registry/context.ts'
+import type { Door } from '#core/runtime/define-function.ts'
+import type { TegContext } from '#core/teg/context.ts'
+
+const API = '/api/v1'
+
+export const registryDoors = {
+  auth: { service: 'registry', prefix: `${API}/auth`, load: () => import('./registry/auth.ts') },
+  invites: { service: 'registry', prefix: `${API}/invites`, load: () => import('./registry/invites.ts') },
+  agents: { service: 'registry', prefix: `${API}/agents`, load: () => import('./registry/agents.ts') },
+  discovery: {
+    service: 'registry',
+    prefix: `${API}/discovery`,
+    load: () => import('./registry/discovery.ts'),
+  },
+  transfers: {
+    service: 'registry',
+    prefix: `${API}/transfers`,
+    load: () => import('./registry/transfers.ts'),
+  },
+  events: { service: 'registry', prefix: `${API}/events`, load: () => import('./registry/events.ts') },
+  audit: { service: 'registry', prefix: `${API}/audit`, load: () => import('./registry/audit.ts') },
+  operator: { service: 'registry', prefix: `${API}/operator`, load: () => import('./registry/operator.ts') },
+  health: { service: 'registry', prefix: '', load: () => import('./registry/health.ts') },
+} as const satisfies Record<string, Door<RegistryContext>>
+
+export const tegDoors = {
+  ledger: { service: 'teg', prefix: '', load: () => import('./teg/ledger.ts') },
+  tegHealth: { service: 'teg', prefix: '', load: () => import('./teg/health.ts') },
+} as const satisfies Record<string, Door<TegContext>>

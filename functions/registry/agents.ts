@@ -1,0 +1,5 @@
+/** Rows to come. */
+import type { RegistryContext } from '#core/registry/context.ts'
+import { defineFunction } from '#core/runtime/define-function.ts'
+
+export default defineFunction<RegistryContext>({ tag: 'agents', rows: [] })

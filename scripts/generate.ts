@@ -1,0 +1,34 @@
+/** Writes the generated files (baked migrations, ...); with --check it only tells which are stale and exits 1. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { bakeMigrations } from './bake-migrations.ts'
+
+const root = new URL('../', import.meta.url)
+const at = (path: string) => new URL(path, root)
+
+/** Path -> text of every generated file. */
+export async function generateAll(): Promise<Map<string, string>> {
+  const files = new Map<string, string>()
+  for (const service of ['registry', 'teg']) {
+    const folder = at(`core/${service}/migrations/`)
+    const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.sql')) : []
+    const scripts = names.map((name) => ({ name, sql: readFileSync(new URL(name, folder), 'utf8') }))
+    files.set(`core/${service}/migrations.generated.ts`, bakeMigrations(scripts))
+  }
+  return files
+}
+
+/** Generated files whose text on disk is not what the sources say. */
+export async function findStale(): Promise<string[]> {
+  const stale: string[] = []
+  for (const [path, text] of await generateAll())
+    if (!existsSync(at(path)) || readFileSync(at(path), 'utf8') !== text) stale.push(path)
+  return stale
+}
+
+if (import.meta.main) {
+  if (process.argv.includes('--check')) {
+    const stale = await findStale()
+    if (stale.length > 0) process.stderr.write(`Stale, run npm run generate: ${stale.join(', ')}\n`)
+    process.exitCode = stale.length > 0 ? 1 : 0
+  } else for (const [path, text] of await generateAll()) writeFileSync(at(path), text)
+}
