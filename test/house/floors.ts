@@ -21,7 +21,8 @@ const runtime = /^core\/runtime\//
 const tables = /^(functions\/index|functions\/reactors\/index|schedules\/index)\.ts$/
 const host = /^containers\/function-host\//
 /** What an entry file takes of a domain: its verbs and shapes, never its rules or statements. */
-const verbs = /^core\/(registry|teg|event-store)\/[^/]+\/(?!(rules|queries|[a-z-]+-queries)\.ts$)[^/]+$/
+const verbs =
+  /^core\/(registry|teg|event-store)\/[^/]+\/(?:[^/]+\/)*(?!(rules|queries|[a-z-]+-queries)\.ts$)[^/]+$/
 
 /** Packages without input and output. */
 const pure =
