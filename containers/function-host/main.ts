@@ -1,11 +1,15 @@
 /** The function host: reads the configuration and the three tables, starts what HOST_SERVICES names, stops in order. */
+import cluster from 'node:cluster'
 import { ConfigError, readConfig } from '#core/platform/config.ts'
 import { openLog } from '#core/platform/log.ts'
+import { runWorkers } from './run-workers.ts'
 import { startHost } from './start-host.ts'
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   const log = openLog({ level: config.LOG_LEVEL })
+  if (config.HOST_WORKERS > 1 && cluster.isPrimary)
+    return runWorkers(config.HOST_WORKERS, config.STOP_GRACE_SECONDS, log)
   const host = await startHost(config, log)
   let stopping = false
   const stop = async (signal: string) => {
