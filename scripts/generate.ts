@@ -21,19 +21,19 @@ export async function generateAll(): Promise<Map<string, string>> {
   return files
 }
 
+/** Generated files whose text on disk is not what the sources say. */
+export async function findStale(): Promise<string[]> {
+  return compareGenerated(await generateAll(), (path) =>
+    existsSync(at(path)) ? readFileSync(at(path), 'utf8') : null,
+  )
+}
+
 /** Paths whose text, as `read` gives it (null: not there), is not what it should be. */
 export function compareGenerated(
   files: ReadonlyMap<string, string>,
   read: (path: string) => string | null,
 ): string[] {
   return [...files].filter(([path, text]) => read(path) !== text).map(([path]) => path)
-}
-
-/** Generated files whose text on disk is not what the sources say. */
-export async function findStale(): Promise<string[]> {
-  return compareGenerated(await generateAll(), (path) =>
-    existsSync(at(path)) ? readFileSync(at(path), 'utf8') : null,
-  )
 }
 
 if (import.meta.main) {

@@ -81,8 +81,8 @@ export const floors: readonly Floor[] = [
   {
     name: 'containers/function-host',
     files: host,
-    may: [/^core\//, tables],
-    words: 'the three tables and core',
+    may: [/^core\//, tables, /^package\.json$/],
+    words: 'the three tables, core, and the version in package.json',
   },
   {
     name: 'scripts',

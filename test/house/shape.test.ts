@@ -58,6 +58,7 @@ describe('the judges of shape', () => {
     ['core/registry/agents/a.ts', 'const dice = Math.random()'],
     ['core/registry/agents/a.ts', 'const id = crypto.randomUUID()'],
     ['scripts/a.ts', 'const a: any = 1'],
+    ['scripts/a.ts', 'const f = (a: any, b: string) => b'],
     ['scripts/a.ts', 'const a = b as any'],
     ['scripts/a.ts', 'const a: any[] = []'],
     ['scripts/a.ts', "console.log('a')"],
