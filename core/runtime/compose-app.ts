@@ -150,6 +150,7 @@ async function answer<C extends Context>(
       body: read.body as never,
       header,
       request,
+      address: facts.address,
     }),
   )
   const result = await call.untilDeadline(work)
