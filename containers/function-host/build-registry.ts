@@ -1,5 +1,5 @@
 /** Builds the registry service: its resources and its application, without any socket. */
-import { registryDoors } from '#functions/index.ts'
+
 import type { Config } from '#core/platform/config.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
 import { openMailer } from '#core/platform/mail.ts'
@@ -10,6 +10,7 @@ import { openKeyRing } from '#core/registry/keys/key-ring.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
+import { registryDoors } from '#functions/index.ts'
 
 export interface Built<C> {
   readonly app: App
