@@ -58,7 +58,8 @@ function openSmtp(url: string, from: string): Mailer {
     host: at.hostname.replace(/^\[|\]$/g, ''),
     port: Number(at.port) || (secure ? 465 : 587),
     secure,
-    requireTLS: !secure && (at.searchParams.get('require_tls') === 'true' || (at.username !== '' && !isLocal)),
+    requireTLS:
+      !secure && (at.searchParams.get('require_tls') === 'true' || (at.username !== '' && !isLocal)),
     ...(at.username
       ? { auth: { user: decodeURIComponent(at.username), pass: decodeURIComponent(at.password) } }
       : {}),

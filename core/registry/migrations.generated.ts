@@ -101,7 +101,7 @@ create table registry.sessions (
   expires_at timestamptz not null,
   revoked_at timestamptz
 );
-create index sessions_account on registry.sessions (account, created_at desc, id desc);
+create index sessions_account on registry.sessions (account, id desc);
 create index sessions_expiry on registry.sessions (expires_at);
 
 -- Refresh tokens rotate; a used one stays so that its reuse is seen.
@@ -113,6 +113,7 @@ create table registry.refresh_tokens (
   used_at timestamptz
 );
 create index refresh_tokens_session on registry.refresh_tokens (session);
+create index refresh_tokens_expiry on registry.refresh_tokens (expires_at);
 
 -- Links sent by mail: single use, hashed.
 create table registry.mail_tokens (
@@ -154,8 +155,8 @@ create table registry.credentials (
   check ((kind = 'agent') = (agent is not null)),
   check (account is not null or preset)
 );
-create index credentials_account on registry.credentials (account, kind, created_at desc, id desc);
-create index credentials_agent on registry.credentials (agent, created_at desc, id desc) where agent is not null;
+create index credentials_account on registry.credentials (account, kind, id desc);
+create index credentials_agent on registry.credentials (agent, id desc) where agent is not null;
 create unique index credentials_preset on registry.credentials (preset) where preset and revoked_at is null;
 
 -- Public keys that developers sign their cards with.
@@ -168,7 +169,7 @@ create table registry.signing_keys (
   created_at timestamptz not null,
   constraint signing_keys_kid unique (account, kid)
 );
-create index signing_keys_account on registry.signing_keys (account, created_at desc, id desc);
+create index signing_keys_account on registry.signing_keys (account, id desc);
 ` },
   { name: "0006-mails.sql", sql: `-- Mails on their way: written in the command's transaction, sent outside of any.
 create table registry.mails (
@@ -205,7 +206,6 @@ create table registry.invites (
   revoked_at timestamptz,
   check (uses <= uses_max)
 );
-create index invites_created on registry.invites (created_at desc, id desc);
 alter table registry.accounts add column invite uuid references registry.invites (id);
 ` },
 ]

@@ -4,7 +4,7 @@ import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
 import { fail } from './errors.ts'
 import { countRecentMails, insertMail } from './queries.ts'
-import { type MailKind, MAILS_PER_HOUR, writeMail } from './rules.ts'
+import { MAILS_PER_HOUR, type MailKind, writeMail } from './rules.ts'
 
 /**
  * Queues a mail; call `ctx.wake('mail')` after the commit.

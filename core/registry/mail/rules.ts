@@ -47,7 +47,8 @@ const words: Record<MailKind, (name: string) => { subject: string; before: strin
   known: (name) => ({
     subject: `You already have an account at ${name}`,
     before: `Somebody, hopefully you, tried to register at ${name}\nwith this address, but you already have an account. Log in here:`,
-    after: 'If you have forgotten the password, ask for a new one there.\nIf it was not you, ignore this mail.',
+    after:
+      'If you have forgotten the password, ask for a new one there.\nIf it was not you, ignore this mail.',
   }),
   invite: (name) => ({
     subject: `You are invited to ${name}`,

@@ -9,7 +9,7 @@ create table registry.sessions (
   expires_at timestamptz not null,
   revoked_at timestamptz
 );
-create index sessions_account on registry.sessions (account, created_at desc, id desc);
+create index sessions_account on registry.sessions (account, id desc);
 create index sessions_expiry on registry.sessions (expires_at);
 
 -- Refresh tokens rotate; a used one stays so that its reuse is seen.
@@ -21,6 +21,7 @@ create table registry.refresh_tokens (
   used_at timestamptz
 );
 create index refresh_tokens_session on registry.refresh_tokens (session);
+create index refresh_tokens_expiry on registry.refresh_tokens (expires_at);
 
 -- Links sent by mail: single use, hashed.
 create table registry.mail_tokens (

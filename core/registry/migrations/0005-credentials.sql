@@ -18,8 +18,8 @@ create table registry.credentials (
   check ((kind = 'agent') = (agent is not null)),
   check (account is not null or preset)
 );
-create index credentials_account on registry.credentials (account, kind, created_at desc, id desc);
-create index credentials_agent on registry.credentials (agent, created_at desc, id desc) where agent is not null;
+create index credentials_account on registry.credentials (account, kind, id desc);
+create index credentials_agent on registry.credentials (agent, id desc) where agent is not null;
 create unique index credentials_preset on registry.credentials (preset) where preset and revoked_at is null;
 
 -- Public keys that developers sign their cards with.
@@ -32,4 +32,4 @@ create table registry.signing_keys (
   created_at timestamptz not null,
   constraint signing_keys_kid unique (account, kid)
 );
-create index signing_keys_account on registry.signing_keys (account, created_at desc, id desc);
+create index signing_keys_account on registry.signing_keys (account, id desc);

@@ -13,5 +13,4 @@ create table registry.invites (
   revoked_at timestamptz,
   check (uses <= uses_max)
 );
-create index invites_created on registry.invites (created_at desc, id desc);
 alter table registry.accounts add column invite uuid references registry.invites (id);
