@@ -1,5 +1,19 @@
 /** /auth: registration, sessions, keys. */
 
+import { IdPath, PageQuery } from '#core/base/shapes.ts'
+import { grantToken } from '#core/registry/accounts/credentials/grant-token.ts'
+import {
+  createApiKey,
+  listApiKeys,
+  revokeApiKey,
+} from '#core/registry/accounts/credentials/manage-api-keys.ts'
+import {
+  ApiKeyCreated,
+  ApiKeyPage,
+  CreateKeyBody,
+  OAuthToken,
+  TokenRequest,
+} from '#core/registry/accounts/credentials/schema.ts'
 import { accountErrors } from '#core/registry/accounts/errors.ts'
 import { registerAccount } from '#core/registry/accounts/register-account.ts'
 import {
@@ -20,7 +34,7 @@ import type { RegistryContext } from '#core/registry/context.ts'
 import { mailErrors } from '#core/registry/mail/errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 
-const { post } = rowsOf<RegistryContext>()
+const { get, post, delete: remove } = rowsOf<RegistryContext>()
 const errors = [accountErrors, mailErrors]
 
 export default defineFunction<RegistryContext>({
@@ -92,6 +106,57 @@ export default defineFunction<RegistryContext>({
         errors,
       },
       ({ ctx, body }) => logOut(ctx, body.refresh_token),
+    ),
+    get(
+      '/api-keys',
+      {
+        summary: 'Your API keys, newest first',
+        callers: ['developer'],
+        scope: 'account:read',
+        query: PageQuery,
+        reply: ApiKeyPage,
+        errors,
+      },
+      ({ ctx, query }) => listApiKeys(ctx, query),
+    ),
+    post(
+      '/api-keys',
+      {
+        summary: 'Make an API key; the secret is shown once',
+        callers: ['developer'],
+        scope: 'account:write',
+        body: CreateKeyBody,
+        reply: ApiKeyCreated,
+        status: 201,
+        location: (key: { id: string }) => `/api/v1/auth/api-keys/${key.id}`,
+        errors,
+      },
+      ({ ctx, body }) => createApiKey(ctx, body),
+    ),
+    remove(
+      '/api-keys/:id',
+      {
+        summary: 'Revoke an API key',
+        callers: ['developer'],
+        scope: 'account:write',
+        params: IdPath,
+        errors,
+      },
+      ({ ctx, params }) => revokeApiKey(ctx, params.id),
+    ),
+    post(
+      '/token',
+      {
+        summary: 'OAuth 2.0 client credentials: the id and secret of an agent key for a token of 15 minutes',
+        callers: 'public',
+        body: TokenRequest,
+        form: true,
+        reply: OAuthToken,
+        idempotency: 'none',
+        errorStyle: 'oauth',
+        errors,
+      },
+      ({ ctx, body, header }) => grantToken(ctx, body, header('authorization')),
     ),
   ],
 })
