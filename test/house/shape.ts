@@ -24,17 +24,16 @@ export function fullFolders(paths: readonly string[]): string[] {
   return [...counts].filter(([, count]) => count > FILES_MAX).map(([folder, count]) => `${folder}: ${count}`)
 }
 
-const drawer = /^(?:utils?|helpers?|commons?|shared|managers?|services?|types?|misc)$/
+const drawer = /^(?:(?:.+-)?(?:utils?|helpers?|commons?|shared|managers?|misc)|services?|types?)$/
 
-/** Names that say nothing, and names that are not kebab-case. */
+/** Names that say nothing, and names that are not kebab-case. `test/services` are the suites on real servers. */
 export function badNames(paths: readonly string[]): string[] {
   return paths.filter((path) => {
-    const parts = path.split('/').map((part) => part.replace(/(\.(generated|test|sim|bench))?\.[a-z]+$/, ''))
-    return parts.some(
-      (part) =>
-        part.split('-').some((word, at, words) => drawer.test(word) && (words.length === 1 || at > 0)) ||
-        !/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(part),
-    )
+    const parts = path
+      .replace(/^test\/(?:support\/)?services/, 'test')
+      .split('/')
+      .map((part) => part.replace(/(\.(generated|test|sim|bench|config))?\.[a-z]+$/, ''))
+    return parts.some((part) => drawer.test(part) || !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*)?$/.test(part))
   })
 }
 
@@ -88,7 +87,7 @@ export const bans: readonly Ban[] = [
   { what: 'a test that is left out', pattern: /\b(?:it|test|describe)\.(?:only|todo)\b/, where: /\.ts$/ },
   {
     what: 'a mock',
-    pattern: /\bvi\.(?:mock|doMock|hoisted|spyOn|fn|stubGlobal)\b/,
+    pattern: /\bvi\.(?:(?:mock|doMock|hoisted|fn|stubGlobal)\b|spyOn\(\s*(?!console\b))/,
     where: /^test\//,
   },
   {

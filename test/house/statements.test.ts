@@ -35,6 +35,7 @@ describe('the finder of statements', () => {
       strayStatements(sample("const words = 'Deleted from the list; update the card and select one'")),
     ).toEqual([])
     expect(strayStatements(sample('// select id from registry.agents'))).toEqual([])
+    expect(strayStatements(sample("await run('select 1')"))).toEqual([])
   })
 
   test.each([
@@ -44,6 +45,10 @@ describe('the finder of statements', () => {
     'select 1;\nset role to x',
   ])('refuses "%s"', (sql) => {
     expect(unfitStatements(sample(`q(\`${sql}\`)`))).toHaveLength(1)
+  })
+
+  test('takes the set of an update for what it is', () => {
+    expect(unfitStatements(sample('q(`update registry.agents\n set status = $1`)'))).toEqual([])
   })
 
   test('sees a time of its own in a migration, comments left out', () => {

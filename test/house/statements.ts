@@ -4,7 +4,7 @@ import type { Source } from './sources.ts'
 
 /** A string that is a statement: it begins like one, or holds what only a statement holds. */
 const statement =
-  /^\s*(?:--[^\n]*\n\s*)*(?:select\s|with\s+(?:recursive\s+)?\w+\s*(?:\([^)]*\)\s*)?as\s|values\s*\(|lock\s+table\s|truncate\s|(?:create|alter|drop)\s+(?:or\s+replace\s+)?(?:temp\s+)?(?:table|schema|index|function|type|trigger|role|database|extension)\s)|\binsert\s+into\s+[\w".$]|\bupdate\s+[\w".$]+(?:\s+(?:as\s+)?\w+)?\s+set\s|\bdelete\s+from\s+[\w".$]/i
+  /^\s*(?:--[^\n]*\n\s*)*(?:select\s(?!1\s*$)|with\s+(?:recursive\s+)?\w+\s*(?:\([^)]*\)\s*)?as\s|values\s*\(|lock\s+table\s|truncate\s|(?:create|alter|drop)\s+(?:or\s+replace\s+)?(?:temp\s+)?(?:table|schema|index|function|type|trigger|role|database|extension)\s)|\binsert\s+into\s+[\w".$]|\bupdate\s+[\w".$]+(?:\s+(?:as\s+)?\w+)?\s+set\s|\bdelete\s+from\s+[\w".$]/i
 
 /** Files in which SQL is at home. */
 const homes = /\/(?:queries|[a-z-]+-queries)\.ts$|\/migrations\.generated\.ts$/
@@ -34,7 +34,7 @@ const forbidden: readonly [RegExp, string][] = [
   ],
   [/\bpg_advisory_lock\s*\(|\bpg_try_advisory_lock\s*\(/i, 'a lock of the session'],
   [
-    /^\s*(?:listen|notify|prepare|deallocate|discard|set\s+(?!local\b|constraints\b)\w+\s*(?:=|to\b))/im,
+    /(?:^|;)\s*(?:listen|notify|prepare|deallocate|discard|set\s+(?!local\b|constraints\b)\w+\s*(?:=|to\b))/i,
     'the state of a session',
   ],
 ]
