@@ -1,6 +1,7 @@
 /** What the function host costs: CPU per request, memory, time to the first answer, transfers per second (embedded). */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { dataFolder, freePort, type Running, readMailToken, startProcess } from '#test/support/process.ts'
 import type { Answer } from '#test/support/request.ts'
@@ -91,7 +92,12 @@ async function enrol(host: Running, folder: string, name: string): Promise<{ tok
   expectStatus(await host.api.post('/auth/verify-email', { token: await readMailToken(folder, email) }), 204)
   const token = expectStatus(await host.api.post('/auth/login', { email, password }), 200).access_token
   const agent = expectStatus(await host.api.post('/agents', { card: cardOf(name) }, { token }), 201).id
-  return { token, agent }
+  for (let attempt = 0; attempt < 600; attempt++) {
+    const balance = await host.api.get(`/agents/${agent}/balance`, { token })
+    if (balance.status === 200 && balance.body.available === '1000') return { token, agent }
+    await wait(100)
+  }
+  throw new Error(`the genesis grant of ${name} did not come`)
 }
 
 /** POST /transfers of the smallest amount between two agents, on the embedded database. */
@@ -144,7 +150,7 @@ async function main(): Promise<void> {
     const host = await startProcess(folder.path, await freePort(), noLimits)
     running = host
     // Idle: start-up work is over and nothing was asked yet.
-    await new Promise((resolve) => setTimeout(resolve, 3000))
+    await wait(3000)
     const idle = residentMegabytes(host.pid)
     const livez = await compareWithBare(host)
     const transfers = await measureTransfers(host, folder.path)

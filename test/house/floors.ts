@@ -138,14 +138,24 @@ const serviceOf = (path: string): string | undefined => /^core\/([a-z-]+)\//.exe
 export const domainOf = (path: string): string | undefined =>
   domain.test(path) ? path.split('/').slice(0, 3).join('/') : undefined
 
+/** What a rule may not see, itself or by way of a file that it imports: statements, ports, other domains' verbs. */
+export const isImpure = (from: string, to: string): boolean =>
+  /(^|\/)([a-z-]+-)?queries\.ts$/.test(to) ||
+  !(
+    base.test(to) ||
+    wire.test(to) ||
+    domainOf(from) === domainOf(to) ||
+    /\/(schema|errors|rules)\.ts$/.test(to)
+  )
+
 /** What is wrong with one import, or null. */
 export function judge(from: string, to: string): string | null {
   const floor = floorOf(from)
   if (!floor) return `${from} stands on no floor`
   if (floor.name === 'core/<service>/<domain>') {
     const name = from.split('/').at(-1)
-    if (name === 'rules.ts' && !/\/(schema|errors|rules)\.ts$/.test(to) && !base.test(to) && !wire.test(to))
-      return `${from} imports ${to}: rules see schema, errors, base and wire only`
+    if (name === 'rules.ts' && isImpure(from, to))
+      return `${from} imports ${to}: rules see base, wire and the pure files of their own folder`
     if (domainOf(from) === domainOf(to)) return null
     if (serviceOf(from) === serviceOf(to) && (serviceRoot.test(to) || reading.test(to) || open.test(to)))
       return null

@@ -1,6 +1,6 @@
 /** Holds the floors: every import points down, nothing goes round in circles. */
 import { describe, expect, test } from 'vitest'
-import { domainOf, exceptions, floors, judge, judgePackage } from './floors.ts'
+import { domainOf, exceptions, floors, isImpure, judge, judgePackage } from './floors.ts'
 import { findCircles, importsOf, readImports, resolveImport } from './imports.ts'
 import { codeFolders, readSource, readSources } from './sources.ts'
 
@@ -20,6 +20,20 @@ function domainGraph(pairs: readonly { from: string; to: string }[]): Map<string
     if (!graph.has(target)) graph.set(target, [])
   }
   return graph
+}
+
+/** Ties to impure files that a rules.ts reaches inside its own folder: [file, what it imports]. */
+function impureReach(graph: ReadonlyMap<string, readonly string[]>): [string, string][] {
+  const found: [string, string][] = []
+  for (const rules of [...graph.keys()].filter((path) => path.endsWith('/rules.ts'))) {
+    const seen = new Set([rules])
+    for (const file of seen)
+      for (const next of graph.get(file) ?? []) {
+        if (isImpure(file, next)) found.push([file, next])
+        else if (domainOf(next) === domainOf(rules)) seen.add(next)
+      }
+  }
+  return found
 }
 
 describe('the import scanner', () => {
@@ -63,6 +77,17 @@ describe('the import scanner', () => {
     )
     expect(resolveImport('functions/index.ts', '#core/base/errors.ts')).toBe('core/base/errors.ts')
     expect(resolveImport('core/base/errors.ts', 'node:crypto')).toBeNull()
+  })
+
+  test('follows rules into the files that they import', () => {
+    const graph = new Map([
+      ['core/registry/a/rules.ts', ['core/registry/a/split-words.ts', 'core/base/ids.ts']],
+      ['core/registry/a/split-words.ts', ['core/registry/a/queries.ts', 'core/platform/log.ts']],
+    ])
+    expect(impureReach(graph)).toEqual([
+      ['core/registry/a/split-words.ts', 'core/registry/a/queries.ts'],
+      ['core/registry/a/split-words.ts', 'core/platform/log.ts'],
+    ])
   })
 
   test('finds a circle of three files and a file that imports itself', () => {
@@ -132,6 +157,10 @@ describe('the code', () => {
       ({ from, to }) => judge(from, to) === null || !ties.some((tie) => tie.from === from && tie.to === to),
     )
     expect(stale).toEqual([])
+  })
+
+  test('has rules that see nothing impure, not by way of others either', () => {
+    expect(impureReach(ours).filter(([from, to]) => !isExcepted(from, to))).toEqual([])
   })
 
   test('uses on each floor only the packages that belong there', () => {
