@@ -1,13 +1,14 @@
 /** The whole system in one process for journeys: registry and TEG on one fresh database, called without sockets. */
-import { buildRegistry } from '#host/build-registry.ts'
-import { buildTeg } from '#host/build-teg.ts'
+
 import { type Config, readConfig } from '#core/platform/config.ts'
 import { type Resources, systemRandom } from '#core/platform/context.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
-import { silentLog, type Log } from '#core/platform/log.ts'
+import { type Log, silentLog } from '#core/platform/log.ts'
 import type { RegistryResources } from '#core/registry/context.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
 import type { TegResources } from '#core/teg/context.ts'
+import { buildRegistry } from '#host/build-registry.ts'
+import { buildTeg } from '#host/build-teg.ts'
 import { type TestClock, testClock } from './clock.ts'
 import { testDatabase } from './database.ts'
 import { type Api, makeApi } from './request.ts'
