@@ -69,7 +69,7 @@ export const grant = (
   agent: string,
   amount: string,
   developer = randomUUID() as string,
-  budget = '9007199254',
+  budget = '9999999999',
 ) => ({ op: 'grant', developer, agent, amount, budget_per_day: budget }) as const
 
 /** Starts it on a fresh database. */
