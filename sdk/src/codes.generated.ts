@@ -19,6 +19,7 @@ export const errorStatus = {
   internal_error: 500,
   invite_required: 403,
   kid_taken: 409,
+  ledger_unavailable: 503,
   limit_exceeded: 422,
   mail_not_configured: 503,
   method_not_allowed: 405,
