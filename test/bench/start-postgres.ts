@@ -147,21 +147,29 @@ function freePort(): Promise<number> {
 function untilReady(server: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let text = ''
-    const give = (words: string) => {
+    const settle = () => {
       clearTimeout(timer)
+      server.removeListener('exit', onExit)
+      server.stderr?.removeListener('data', onData)
+      // The log must be read on, or a full pipe would stop the server.
+      server.stderr?.resume()
+    }
+    const give = (words: string) => {
+      settle()
       server.kill('SIGKILL')
       reject(new Error(`PostgreSQL ${words}:\n${text}`))
     }
+    const onExit = (code: number | null) => give(`ended with ${code}`)
+    const onData = (chunk: string) => {
+      text += chunk
+      if (!text.includes('ready to accept connections')) return
+      settle()
+      resolve()
+    }
     const timer = setTimeout(() => give('did not become ready'), START_TIMEOUT_MS)
     server.once('error', (error) => give(`could not be started (${error.message})`))
-    server.once('exit', (code) => give(`ended with ${code}`))
-    server.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-      if (text.length < 20_000) text += chunk
-      if (!text.includes('ready to accept connections')) return
-      clearTimeout(timer)
-      server.removeAllListeners('exit')
-      resolve()
-    })
+    server.once('exit', onExit)
+    server.stderr?.setEncoding('utf8').on('data', onData)
   })
 }
 
