@@ -14,8 +14,8 @@ import {
   FindQuery,
   FoundAgents,
   Registries,
-  SuggestQuery,
   Suggestions,
+  SuggestQuery,
 } from '#core/registry/discovery/schema.ts'
 import { suggestTerms } from '#core/registry/discovery/suggest-terms.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
