@@ -35,7 +35,8 @@ export function parseQuestion(q: string, repairs: ReadonlyMap<string, string> = 
       return
     }
     const negated = bare === undefined ? chunk[1] === '-' : /^-+[^-]/.test(bare)
-    const found = splitWords(bare ?? chunk[2] ?? '').slice(0, left)
+    const split = splitWords(bare ?? chunk[2] ?? '').slice(0, left)
+    const found = bare === undefined ? split : withoutLastSigns(split)
     if (found.length === 0) return
     left -= found.length
     const typing = bare !== undefined && !negated && at === chunks.length - 1 && !/\s$/.test(q)
@@ -68,6 +69,13 @@ function termOf(word: Word, typing: boolean, repairs: ReadonlyMap<string, string
   const terms = spellings.map((spelling) => `'${spelling}'${prefix ? ':*' : ''}`)
   return terms.length === 1 ? (terms[0] as string) : `(${terms.join(' | ')})`
 }
+
+/** The last sign of a run is told by the piece before it; only in a phrase it is needed, as the step to the next word. */
+const withoutLastSigns = (words: readonly Word[]): Word[] =>
+  words.filter((word, i) => {
+    const before = words[i - 1]
+    return !(word.piece && before?.piece && [...word.word].length === 1 && [...before.word].length === 2)
+  })
 
 /** Pieces of one run follow each other; the words of a chunk such as `gpt-4o` need only occur. */
 function joinBare(found: readonly Word[], terms: readonly string[]): string {

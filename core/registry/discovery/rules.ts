@@ -171,15 +171,16 @@ function modesOf(defaults: unknown, skills: readonly Json[], member: string): st
   return distinct([...textsOf(defaults), ...skills.flatMap((skill) => textsOf(skill[member]))].map(labelOf))
 }
 
+/** Degrees to about a centimetre: PostgreSQL's power() fails on differences that are all but nothing. */
+const degreesOf = (value: unknown): number =>
+  typeof value === 'number' ? Math.round(value * 1e7) / 1e7 : Number.NaN
+
 function locationOf(value: unknown): Pick<CardRow, 'country' | 'latitude' | 'longitude' | 'geohash'> {
   const given = recordOf(value)
   const country = /^[A-Za-z]{2}$/.test(textOf(given.country)) ? textOf(given.country).toUpperCase() : null
-  const { latitude, longitude } = given
-  if (
-    typeof latitude !== 'number' ||
-    typeof longitude !== 'number' ||
-    !(Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180)
-  )
+  const latitude = degreesOf(given.latitude)
+  const longitude = degreesOf(given.longitude)
+  if (!(Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180))
     return { country, latitude: null, longitude: null, geohash: null }
   return { country, latitude, longitude, geohash: String(geohashOf({ latitude, longitude })) }
 }
