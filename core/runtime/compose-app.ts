@@ -1,14 +1,14 @@
 /** Makes one web-standard application of a service's functions. It never learns where it runs. */
 import { Hono } from 'hono'
 import { fail, type Problem } from '#core/base/errors.ts'
-import { admit } from './admit-caller.ts'
-import { type CallPorts, openCall, type OpenCall } from './open-call.ts'
+import { Reply } from '#core/base/reply.ts'
 import type { Context } from '#core/platform/context.ts'
+import { admit } from './admit-caller.ts'
 import type { Door, FunctionGroup, Method, RequestFacts, Row } from './define-function.ts'
 import { countRequest } from './limit-rate.ts'
+import { type CallPorts, type OpenCall, openCall } from './open-call.ts'
 import { readRequest } from './read-request.ts'
 import { replyProblem, toProblem } from './reply-problem.ts'
-import { Reply } from '#core/base/reply.ts'
 
 /** A loaded line of the doors. */
 export interface Mounted<C> {
