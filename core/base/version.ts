@@ -1,3 +1,4 @@
-/** The version of this code; a test holds it equal to package.json (bundles have no package.json to read). */
+/** The version of this code, from package.json (bundlers take it in). */
+import manifest from '../../package.json' with { type: 'json' }
 
-export const VERSION = '0.1.0'
+export const VERSION: string = manifest.version
