@@ -107,7 +107,8 @@ insert into registry.settings_state (version) values (0);
 ` },
   { name: "0041-audit-trail.sql", sql: `-- What operators did: one row per act, written in the act's own transaction; history is never changed.
 create table registry.audit_trail (
-  id uuid primary key,
+  position bigint generated always as identity primary key,
+  id uuid not null unique,
   actor text not null,
   act text not null,                   -- settings.change, account.change, ...
   object text not null,                -- <kind>/<id or name>
@@ -116,8 +117,8 @@ create table registry.audit_trail (
   request_id text not null,
   happened_at timestamptz not null
 );
-create index audit_trail_time on registry.audit_trail (happened_at, id);
-create index audit_trail_object on registry.audit_trail (object, happened_at);
+create index audit_trail_time on registry.audit_trail (happened_at);
+create index audit_trail_object on registry.audit_trail (object, position);
 create function registry.refuse_change() returns trigger language plpgsql as $$
 begin
   raise exception 'registry.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
