@@ -117,7 +117,8 @@ export function openCall<C extends Context>(
     },
     untilDeadline(work) {
       return new Promise((resolve, reject) => {
-        const onAbort = () => reject(controller.signal.reason)
+        // The work hears the abort too and may know better what became of it (504 outcome_unknown): it speaks first.
+        const onAbort = () => setImmediate(() => reject(controller.signal.reason))
         if (controller.signal.aborted) return onAbort()
         controller.signal.addEventListener('abort', onAbort, { once: true })
         work.then(resolve, reject)

@@ -5,7 +5,7 @@ import { PostingPage, Supply } from '#core/wire/teg.ts'
 
 export const SupplyOut = Supply.meta({ id: 'Supply' })
 
-/** `after` takes a next_cursor, as `cursor` does; it is the name under which auditors know it. */
+/** `after` takes a posting's sequence, or a next_cursor as `cursor` does. */
 export const LedgerQuery = PageQuery.extend({ after: z.string().max(1024).optional() })
 export type LedgerQuery = z.output<typeof LedgerQuery>
 export const LedgerOut = PostingPage
