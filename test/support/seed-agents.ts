@@ -1,6 +1,7 @@
 /** Agents as rows, for tests of what stands on them; the agents' own journeys publish cards over HTTP. */
-import { uuidv7 } from '#core/base/ids.ts'
+
 import { formatAmount } from '#core/base/amount.ts'
+import { uuidv7 } from '#core/base/ids.ts'
 import type { System } from './system.ts'
 
 export interface SeededAgent {

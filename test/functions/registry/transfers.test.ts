@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { payGrant } from '#core/registry/grants/pay-grant.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
 import { registerDeveloper, type TestDeveloper } from '#test/support/accounts.ts'
 import { registryContext } from '#test/support/context.ts'
-import { contractOf } from '#test/support/contract.ts'
-import { observers } from '#test/support/request.ts'
 import { type SeededAgent, seedAgent, seedGrant } from '#test/support/seed-agents.ts'
-import { OPERATOR_KEY, startSystem, type System } from '#test/support/system.ts'
+import { OPERATOR_KEY, type System, startSystem } from '#test/support/system.ts'
 
 const AVT = 1_000_000n
 let system: System
@@ -25,7 +23,11 @@ async function funded(owner: TestDeveloper, amount: bigint): Promise<SeededAgent
 }
 
 const pay = (fields: object, token = alice.token, key = nextKey()) =>
-  system.api.post('/transfers', { from_agent: payer.id, to_agent: payee.id, amount: '1', ...fields }, { token, key })
+  system.api.post(
+    '/transfers',
+    { from_agent: payer.id, to_agent: payee.id, amount: '1', ...fields },
+    { token, key },
+  )
 const quote = (query: Record<string, string> = {}, token = alice.token) =>
   system.api.get('/transfers/quote', {
     token,
@@ -44,7 +46,7 @@ beforeAll(async () => {
 })
 
 describe('POST /transfers', () => {
-  test('answers 201 with Location, the fee taken out and the payer\'s balance; both parties see it', async () => {
+  test("answers 201 with Location, the fee taken out and the payer's balance; both parties see it", async () => {
     const paid = await pay({ amount: '10.50', memo: 'for tea', reference: 'r-1' })
     expect(paid.status).toBe(201)
     expect(paid.headers.get('location')).toBe(`/api/v1/transfers/${paid.body.id}`)
@@ -204,8 +206,15 @@ describe('GET /transfers/quote', () => {
   test('answers 422 quote_mismatch when payer, payee or amount are not those of the quote', async () => {
     const { quote_id } = (await quote()).body
     const other = await seedAgent(system, alice.account)
-    for (const fields of [{ amount: '10.1' }, { amount: '10', to_agent: other.id }, { amount: '10', from_agent: other.id }])
-      expect(await pay({ quote_id, ...fields })).toMatchObject({ status: 422, body: { code: 'quote_mismatch' } })
+    for (const fields of [
+      { amount: '10.1' },
+      { amount: '10', to_agent: other.id },
+      { amount: '10', from_agent: other.id },
+    ])
+      expect(await pay({ quote_id, ...fields })).toMatchObject({
+        status: 422,
+        body: { code: 'quote_mismatch' },
+      })
   })
 
   test('a quote is good until its end and answers 409 quote_expired past it; a known key is not asked again', async () => {
@@ -214,7 +223,10 @@ describe('GET /transfers/quote', () => {
     const key = nextKey()
     expect((await pay({ amount: '10', quote_id }, alice.token, key)).status).toBe(201)
     system.clock.advance(2000)
-    expect(await pay({ amount: '10', quote_id })).toMatchObject({ status: 409, body: { code: 'quote_expired' } })
+    expect(await pay({ amount: '10', quote_id })).toMatchObject({
+      status: 409,
+      body: { code: 'quote_expired' },
+    })
     const again = await pay({ amount: '10', quote_id }, alice.token, key)
     expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true'])
   })
