@@ -2,6 +2,7 @@
 
 import type { Config } from '#core/platform/config.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
+import { openMailer } from '#core/platform/mail.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
 import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
@@ -32,7 +33,9 @@ export interface RegistryParts {
 export async function buildRegistry(parts: RegistryParts): Promise<Built<RegistryResources>> {
   const { config, resources: base } = parts
   const keys = await openKeyRing(base, config.SECRET_KEY)
-  const resources: RegistryResources = { ...base, config, teg: parts.teg, keys, wake: parts.wake }
+  const mailer = openMailer(config)
+  const held = { config, teg: parts.teg, keys, mailer, wake: parts.wake }
+  const resources: RegistryResources = { ...base, ...held }
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
   const app = composeApp<RegistryContext>(mounted, {
@@ -40,7 +43,7 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
     coordination: base.coordination,
     newId: idMaker(base.clock, base.random),
     authenticate: readCaller,
-    contextOf: (call: Context) => ({ ...call, config, teg: parts.teg, keys, wake: parts.wake }),
+    contextOf: (call: Context) => ({ ...call, ...held }),
     tierOf: tierReader(resources),
     idempotency: keepReplies(keys),
     observe: parts.observe,
