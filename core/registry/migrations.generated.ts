@@ -306,4 +306,42 @@ create index discovery_provider on registry.discovery_cards (provider_key) where
 create index discovery_country on registry.discovery_cards (country, quality desc, did) where visible;
 create index discovery_name on registry.discovery_cards (name_key) where visible;
 ` },
+  { name: "0040-settings.sql", sql: `-- Settings that operators have set; a name without a row has its value from the environment, else the default.
+create table registry.settings (
+  name text primary key,
+  value text not null,                 -- canonical text: "0.005", "1000", "true", "60"
+  actor text not null,
+  changed_at timestamptz not null
+);
+-- One row: the version that each change raises, and the fee rate that it stands for at the TEG.
+create table registry.settings_state (
+  one boolean primary key default true check (one),
+  version bigint not null check (version >= 0),
+  fee_rate text                        -- null until the first posting to the TEG
+);
+insert into registry.settings_state (version) values (0);
+` },
+  { name: "0041-audit-trail.sql", sql: `-- What operators did: one row per act, written in the act's own transaction; history is never changed.
+create table registry.audit_trail (
+  position bigint generated always as identity primary key,
+  id uuid not null unique,
+  actor text not null,
+  act text not null,                   -- settings.change, account.change, ...
+  object text not null,                -- <kind>/<id or name>
+  before json,                         -- values without secrets
+  after json,
+  request_id text not null,
+  happened_at timestamptz not null
+);
+create index audit_trail_time on registry.audit_trail (happened_at);
+create index audit_trail_object on registry.audit_trail (object, position);
+create function registry.refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'registry.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
+end $$;
+create trigger audit_trail_kept before update or delete on registry.audit_trail
+  for each row execute function registry.refuse_change();
+create trigger audit_trail_not_emptied before truncate on registry.audit_trail
+  for each statement execute function registry.refuse_change();
+` },
 ]
