@@ -46,8 +46,9 @@ export async function runOnce<C extends Context>(deps: ScheduleDeps<C>, due: Due
   else log.error({ ...fields, error: outcome.cause }, `a task has ${words[outcome.state]}`)
   deps.observe?.({ task, state: outcome.state, seconds, lagSeconds: due.lagMs / 1000 })
   const { cause: _cause, ...recorded } = outcome
-  if (!(await deps.runs.finish({ ...run, ...recorded }, due.everySeconds)))
-    log.warn(fields, 'a task was taken over while it ran')
+  if (await deps.runs.finish({ ...run, ...recorded }, due.everySeconds)) return
+  log.warn(fields, 'a task was taken over while it ran')
+  held.abandon(new Error('a newer holder of the task exists'))
 }
 
 const words: Record<Outcome['state'], string> = {

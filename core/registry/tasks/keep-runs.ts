@@ -8,6 +8,7 @@ import {
   dropOldRuns,
   type FinishValues,
   finishRun,
+  lockEpoch,
   markReleased,
   nextEpoch,
   readClock,
@@ -44,9 +45,10 @@ export function keepRuns({ db, clock }: Pick<Resources, 'db' | 'clock'>) {
       })
     },
 
-    /** Ends a run and forgets old ones. @returns false when a newer holder has taken it over */
+    /** Ends a run and forgets old ones. @returns false when the task has a newer holder, whose run it is now */
     finish(run: FinishValues, everySeconds: number): Promise<boolean> {
       return db.transaction(async (tx) => {
+        if ((await lockEpoch(tx, run.task))[0]?.epoch !== run.epoch) return false
         const ended = (await finishRun(tx, run, clock.fixed)).length === 1
         const oldest = new Date(run.slot.getTime() - RUNS_KEPT * everySeconds * 1000)
         if (ended) await dropOldRuns(tx, run.task, oldest)
