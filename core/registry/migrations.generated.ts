@@ -208,6 +208,11 @@ create table registry.invites (
 );
 alter table registry.accounts add column invite uuid references registry.invites (id);
 ` },
+  { name: "0008-signing-key-revocation.sql", sql: `-- A revoked signing key stays as a fact; its kid may be enrolled again.
+alter table registry.signing_keys add column revoked_at timestamptz;
+alter table registry.signing_keys drop constraint signing_keys_kid;
+create unique index signing_keys_kid on registry.signing_keys (account, kid) where revoked_at is null;
+` },
   { name: "0020-discovery.sql", sql: `-- The index of discovery: one row per card, local and federated alike, and the dictionary for suggestions and typos.
 
 -- pg_trgm may stand in any schema (hosted databases have their own habits): what needs it is made by its real name.
