@@ -1,6 +1,7 @@
 /** What a call in the registry holds beside the common context. */
 import type { Config } from '#core/platform/config.ts'
 import type { Context, Resources } from '#core/platform/context.ts'
+import type { Mailer } from '#core/platform/mail.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { TegClient } from './teg-client.ts'
 
@@ -8,6 +9,7 @@ export interface RegistryResources extends Resources {
   readonly config: Config
   readonly teg: TegClient
   readonly keys: KeyRing
+  readonly mailer: Mailer
   /** Tells background work of this process that there is something to do (a committed outbox or mail row). Only a hint. */
   readonly wake: (what: 'relay' | 'mail' | 'grants') => void
 }
