@@ -1,6 +1,18 @@
 /** Agents: publish, read, change, retire; their money; the card and the did document that A2A clients resolve. */
 
 import { PageQuery } from '#core/base/shapes.ts'
+import {
+  createAgentKey,
+  listAgentKeys,
+  revokeAgentKey,
+} from '#core/registry/accounts/credentials/manage-agent-keys.ts'
+import {
+  AgentKeyCreated,
+  AgentKeyPage,
+  AgentKeyPath,
+  CreateAgentKeyBody,
+} from '#core/registry/accounts/credentials/schema.ts'
+import { accountErrors } from '#core/registry/accounts/errors.ts'
 import { changeStatus } from '#core/registry/agents/change-status.ts'
 import { readDidDocument } from '#core/registry/agents/describe-did.ts'
 import { agentErrors } from '#core/registry/agents/errors.ts'
@@ -34,6 +46,7 @@ import { Balance, gateErrors, StatementPage } from '#core/wire/teg.ts'
 const { get, post, put, patch, delete: del } = rowsOf<RegistryContext>()
 
 const errors = [agentErrors]
+const keyErrors = [accountErrors]
 const gateToo = [agentErrors, gateErrors]
 const insiders = ['developer', 'agent', 'operator', 'auditor'] as const
 
@@ -144,6 +157,45 @@ export default defineFunction<RegistryContext>({
         errors,
       },
       ({ ctx, params }) => readVersion(ctx, params.id, params.sequence),
+    ),
+    get(
+      '/:id/keys',
+      {
+        summary: 'Keys of an agent, newest first',
+        callers: ['developer'],
+        scope: 'agents:read',
+        params: AgentPath,
+        query: PageQuery,
+        reply: AgentKeyPage,
+        errors: keyErrors,
+      },
+      ({ ctx, params, query }) => listAgentKeys(ctx, params.id, query),
+    ),
+    post(
+      '/:id/keys',
+      {
+        summary: 'Makes a key of an agent; the secret is shown once',
+        callers: ['developer'],
+        scope: 'agents:write',
+        params: AgentPath,
+        body: CreateAgentKeyBody,
+        reply: AgentKeyCreated,
+        status: 201,
+        location: (key: { id: string; agent: string }) => `/api/v1/agents/${key.agent}/keys/${key.id}`,
+        errors: keyErrors,
+      },
+      ({ ctx, params, body }) => createAgentKey(ctx, params.id, body),
+    ),
+    del(
+      '/:id/keys/:key_id',
+      {
+        summary: 'Revokes a key of an agent',
+        callers: ['developer'],
+        scope: 'agents:write',
+        params: AgentKeyPath,
+        errors: keyErrors,
+      },
+      ({ ctx, params }) => revokeAgentKey(ctx, params.id, params.key_id),
     ),
     get(
       '/:id/balance',
