@@ -6,6 +6,7 @@ import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
 import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
 import { openKeyRing } from '#core/registry/keys/key-ring.ts'
+import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
@@ -29,14 +30,15 @@ export interface RegistryParts {
 export async function buildRegistry(parts: RegistryParts): Promise<Built<RegistryResources>> {
   const { config, resources: base } = parts
   const keys = await openKeyRing(base, config.SECRET_KEY)
-  const resources: RegistryResources = { ...base, config, teg: parts.teg, keys, wake: parts.wake }
+  const feed = openJournalHub(base)
+  const resources: RegistryResources = { ...base, config, teg: parts.teg, keys, feed, wake: parts.wake }
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
   const app = composeApp<RegistryContext>(mounted, {
     resources: base,
     coordination: base.coordination,
     newId: idMaker(base.clock, base.random),
     authenticate: readCaller,
-    contextOf: (call: Context) => ({ ...call, config, teg: parts.teg, keys, wake: parts.wake }),
+    contextOf: (call: Context) => ({ ...call, config, teg: parts.teg, keys, feed, wake: parts.wake }),
     tierOf: (caller) =>
       caller.kind === 'anonymous'
         ? { name: 'public', perMinute: config.RATE_LIMIT_PUBLIC_PER_MINUTE }
