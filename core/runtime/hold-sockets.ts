@@ -80,13 +80,18 @@ export function attachSockets(server: Server, ports: SocketPorts): Sockets {
     maxPayload: frameLimits.frame_bytes,
     clientTracking: false,
   })
-  const origins = new Set(ports.publicUrls.filter((url) => URL.canParse(url)).map((url) => new URL(url).origin))
+  const origins = new Set(
+    ports.publicUrls.filter((url) => URL.canParse(url)).map((url) => new URL(url).origin),
+  )
   const connections = new Set<Connection>()
   let draining = false
 
-  const beat = setInterval(() => {
-    for (const connection of connections) connection.beat()
-  }, ports.pingMs ?? frameLimits.ping_seconds * 1000)
+  const beat = setInterval(
+    () => {
+      for (const connection of connections) connection.beat()
+    },
+    ports.pingMs ?? frameLimits.ping_seconds * 1000,
+  )
   beat.unref()
   const unsubscribe = ports.coordination
     .subscribe(METRICS_CHANNEL, (message) => {
@@ -191,7 +196,10 @@ async function admitCaller(request: IncomingMessage, search: string, ports: Sock
   const bearer = /^Bearer +([^\s]{1,4096})$/i.exec(request.headers.authorization ?? '')?.[1]
   const ticket = new URLSearchParams(search).get('ticket')
   if (bearer === undefined && ticket === null)
-    throw fail('unauthenticated', 'This WebSocket needs "Authorization: Bearer ..." or ?ticket= of POST /events/ticket.')
+    throw fail(
+      'unauthenticated',
+      'This WebSocket needs "Authorization: Bearer ..." or ?ticket= of POST /events/ticket.',
+    )
   const token = bearer ?? (await ports.redeemTicket(ticket ?? ''))
   const caller = token === null ? null : await ports.authenticate(token)
   if (token === null || caller === null)

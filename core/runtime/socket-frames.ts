@@ -27,7 +27,12 @@ export interface FrameLimits {
 }
 
 /** Codes of error frames. */
-export type FrameError = 'malformed_frame' | 'session_ended' | 'too_slow' | 'too_many_frames' | 'shutting_down'
+export type FrameError =
+  | 'malformed_frame'
+  | 'session_ended'
+  | 'too_slow'
+  | 'too_many_frames'
+  | 'shutting_down'
 
 /** Close codes beside those of RFC 6455. */
 export const closeCodes = { drain: 1012, policy: 1008, tooSlow: 4008, sessionEnded: 4401 } as const

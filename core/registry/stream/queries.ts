@@ -159,3 +159,57 @@ export async function takeTicket(on: Queryable, hash: Uint8Array, now: Date | nu
   )
   return rows[0]?.good ? rows[0].sealed_credential : null
 }
+
+/** Makes a reactor's cursor at the beginning of the journal, unless there is one. */
+export const insertCursor = (tx: Transaction, reactor: string, now: Date | null) =>
+  tx.query(
+    `insert into registry.reactor_cursors (reactor, updated_at)
+     values ($1, coalesce($2::timestamptz, clock_timestamp())) on conflict (reactor) do nothing`,
+    [reactor, now],
+  )
+
+/** Locks a cursor; nothing while another transaction holds it. */
+export async function lockCursor(tx: Transaction, reactor: string, now: Date | null) {
+  const rows = await tx.query<{ index: bigint; due: boolean }>(
+    `select index, next_attempt_at is null or next_attempt_at <= coalesce($2::timestamptz, clock_timestamp()) as due
+     from registry.reactor_cursors where reactor = $1 for update skip locked`,
+    [reactor, now],
+  )
+  return rows[0]
+}
+
+export const moveCursor = (tx: Transaction, reactor: string, index: bigint, now: Date | null) =>
+  tx.query(
+    `update registry.reactor_cursors set index = $2, attempts = 0, next_attempt_at = null,
+       updated_at = coalesce($3::timestamptz, clock_timestamp()) where reactor = $1`,
+    [reactor, index, now],
+  )
+
+/** Counts a failure and sets the next attempt by the waits; beyond the last wait there is none. @returns failures so far */
+export async function countFailure(
+  tx: Transaction,
+  reactor: string,
+  waits: readonly number[],
+  now: Date | null,
+): Promise<number> {
+  const rows = await tx.query<{ attempts: number }>(
+    `update registry.reactor_cursors set attempts = attempts + 1,
+       next_attempt_at = coalesce($3::timestamptz, clock_timestamp())
+         + make_interval(secs => ($2::int[])[attempts + 1]),
+       updated_at = coalesce($3::timestamptz, clock_timestamp())
+     where reactor = $1 returning attempts`,
+    [reactor, waits, now],
+  )
+  return (rows[0] as { attempts: number }).attempts
+}
+
+export const insertParked = (
+  tx: Transaction,
+  parked: { reactor: string; index: bigint; error: string; attempts: number },
+  now: Date | null,
+) =>
+  tx.query(
+    `insert into registry.reactor_parked (reactor, index, error, attempts, parked_at)
+     values ($1, $2, $3, $4, coalesce($5::timestamptz, clock_timestamp())) on conflict do nothing`,
+    [parked.reactor, parked.index, parked.error, parked.attempts, now],
+  )
