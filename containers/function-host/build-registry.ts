@@ -1,5 +1,5 @@
 /** Builds the registry service: its resources and its application, without any socket. */
-import { registryDoors } from '#functions/index.ts'
+
 import type { Config } from '#core/platform/config.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
@@ -10,6 +10,7 @@ import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
+import { registryDoors } from '#functions/index.ts'
 
 export interface Built<C> {
   readonly app: App

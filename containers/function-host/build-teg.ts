@@ -1,11 +1,11 @@
 /** Builds the TEG service: its resources and its application, without any socket. */
 import { timingSafeEqual } from 'node:crypto'
-import { tegDoors } from '#functions/index.ts'
 import type { Config } from '#core/platform/config.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
 import { composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import type { TegContext, TegResources } from '#core/teg/context.ts'
+import { tegDoors } from '#functions/index.ts'
 import type { Built } from './build-registry.ts'
 
 export interface TegParts {

@@ -5,17 +5,17 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
 /** True for a UUID in canonical lower-case form. */
 export const isUuid = (text: string): boolean => UUID.test(text)
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 /** A UUIDv7 (RFC 9562) of a time in milliseconds and ten random bytes. */
 export function uuidv7(milliseconds: number, random: Uint8Array): string {
-  const bytes = new Uint8Array(16)
-  let rest = milliseconds
-  for (let i = 5; i >= 0; i--) {
-    bytes[i] = rest % 256
-    rest = Math.floor(rest / 256)
-  }
-  bytes.set(random.subarray(0, 10), 6)
-  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f)
-  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f)
-  const hex = Buffer.from(bytes.buffer).toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const high = Math.floor(milliseconds / 0x1_0000_0000)
+  const low = milliseconds >>> 0
+  const hex = (byte: number) => HEX[byte & 0xff] as string
+  const at = (index: number) => random[index] ?? 0
+  return `${hex(high >> 8)}${hex(high)}${hex(low >>> 24)}${hex(low >>> 16)}-${hex(low >>> 8)}${hex(low)}-${hex(
+    0x70 | (at(0) & 0x0f),
+  )}${hex(at(1))}-${hex(0x80 | (at(2) & 0x3f))}${hex(at(3))}-${hex(at(4))}${hex(at(5))}${hex(at(6))}${hex(at(7))}${hex(
+    at(8),
+  )}${hex(at(9))}`
 }

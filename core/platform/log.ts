@@ -113,14 +113,16 @@ export function openLog(options: LogOptions = {}): Log {
     },
     destination as pino.DestinationStream,
   )
-  const make = (logger: pino.Logger): Log => ({
-    debug: (fields, message) => logger.isLevelEnabled('debug') && logger.debug(pick(fields), message),
-    info: (fields, message) => logger.info(pick(fields), message),
-    warn: (fields, message) => logger.warn(pick(fields), message),
-    error: (fields, message) => logger.error(pick(fields), message),
-    with: (fields) => make(logger.child(pick(fields))),
+  const debugs = base.isLevelEnabled('debug')
+  // The bound fields are merged when a line is written: most calls write none.
+  const make = (bound: LogFields): Log => ({
+    debug: (fields, message) => debugs && base.debug(pick({ ...bound, ...fields }), message),
+    info: (fields, message) => base.info(pick({ ...bound, ...fields }), message),
+    warn: (fields, message) => base.warn(pick({ ...bound, ...fields }), message),
+    error: (fields, message) => base.error(pick({ ...bound, ...fields }), message),
+    with: (fields) => make({ ...bound, ...fields }),
   })
-  return make(base)
+  return make({})
 }
 
 /** A log that keeps nothing (tests that do not read it). */

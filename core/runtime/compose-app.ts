@@ -1,14 +1,14 @@
 /** Makes one web-standard application of a service's functions. It never learns where it runs. */
 import { Hono } from 'hono'
 import { fail, type Problem } from '#core/base/errors.ts'
-import { admit } from './admit-caller.ts'
-import { type CallPorts, openCall, type OpenCall } from './open-call.ts'
+import { Reply } from '#core/base/reply.ts'
 import type { Context } from '#core/platform/context.ts'
+import { admit } from './admit-caller.ts'
 import type { Door, FunctionGroup, Method, RequestFacts, Row } from './define-function.ts'
 import { countRequest } from './limit-rate.ts'
+import { type CallPorts, type OpenCall, openCall } from './open-call.ts'
 import { readRequest } from './read-request.ts'
 import { replyProblem, toProblem } from './reply-problem.ts'
-import { Reply } from '#core/base/reply.ts'
 
 /** A loaded line of the doors. */
 export interface Mounted<C> {
@@ -48,6 +48,7 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
     const load = { count: 0 }
     for (const row of group.rows) {
       const path = pathOf(prefix, row.path)
+      const named = path.includes(':')
       methods.set(path, (methods.get(path) ?? new Set()).add(row.method.toUpperCase()))
       hono.on(row.method.toUpperCase(), path, async (c) => {
         total++
@@ -69,7 +70,7 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
             c.req.raw,
             c.req.path,
             search,
-            c.req.param(),
+            named ? c.req.param() : {},
             header,
             facts,
           )
@@ -141,18 +142,16 @@ async function answer<C extends Context>(
   const read = await readRequest(row as Row<never>, request, pathParams, search, header, group.bodyLimitBytes)
   const key = readKey(row, header)
   const { ctx, once } = call.enter(caller, key, { method: row.method, path, search, raw: read.raw })
-  const work = Promise.resolve(
-    row.run({
-      ctx,
-      caller,
-      params: read.params as never,
-      query: read.query as never,
-      body: read.body as never,
-      header,
-      request,
-    }),
-  )
-  const result = await call.untilDeadline(work)
+  const work = row.run({
+    ctx,
+    caller,
+    params: read.params as never,
+    query: read.query as never,
+    body: read.body as never,
+    header,
+    request,
+  })
+  const result = work instanceof Promise ? await call.untilDeadline(work) : work
   return call.close(0, toResponse(row, result, call.headers, once()))
 }
 

@@ -1,10 +1,10 @@
 /** One call from open to close: request id, deadline, caller, context, metrics. */
 import { type Caller, principalOf } from '#core/base/caller.ts'
 import { fail, type Problem } from '#core/base/errors.ts'
-import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
-import type { FunctionGroup, RequestFacts, Row } from './define-function.ts'
+import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import type { IdempotencyStore } from '#core/platform/idempotency.ts'
+import type { FunctionGroup, RequestFacts, Row } from './define-function.ts'
 import { hashRequest, makeOnce } from './keep-once.ts'
 import type { TierOf } from './limit-rate.ts'
 

@@ -1,6 +1,6 @@
 /** Reads and validates a request against a row: all faults at once, each with a pointer to its field. */
 import type { z } from 'zod'
-import { fail, type FieldError } from '#core/base/errors.ts'
+import { type FieldError, fail } from '#core/base/errors.ts'
 import type { Row } from './define-function.ts'
 
 const DEPTH_MAX = 64
@@ -77,7 +77,7 @@ async function readBody(
 ): Promise<unknown> {
   const length = header('content-length')
   if (length !== undefined && Number(length) > limit) throw tooLarge(limit)
-  const text = await readText(request, limit)
+  const text = await readText(request, limit, length !== undefined)
   const type = (header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
   if (text === '' && (row.spec.bodyOptional || !row.spec.body)) return {}
   if (row.spec.form && type === 'application/x-www-form-urlencoded')
@@ -96,22 +96,28 @@ const tooLarge = (limit: number) =>
     extra: { limit_bytes: limit },
   })
 
-/** Reads a body up to the limit; a stream that lies about its length is cut off. */
-async function readText(request: Request, limit: number): Promise<string> {
-  if (request.body === null) return ''
+/** Reads a body up to the limit; a stream that does not tell its length, or lies about it, is cut off. */
+async function readText(request: Request, limit: number, lengthKnown: boolean): Promise<string> {
+  const bytes = lengthKnown ? new Uint8Array(await request.arrayBuffer()) : await readStream(request, limit)
+  if (bytes.byteLength > limit) throw tooLarge(limit)
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    throw invalid([{ pointer: '', code: 'malformed_utf8', detail: 'the body is not valid UTF-8' }])
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+async function readStream(request: Request, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength
     if (size > limit) throw tooLarge(limit)
     chunks.push(chunk)
   }
-  const bytes = Buffer.concat(chunks)
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw invalid([{ pointer: '', code: 'malformed_utf8', detail: 'the body is not valid UTF-8' }])
-  }
+  return Buffer.concat(chunks)
 }
 
 /** PostgreSQL can't keep NUL, UTF-8 can't carry lone surrogates, recursion can't bear any depth: refused at the door. */

@@ -1,6 +1,7 @@
 /** A real database per test file: PGlite from a template, or a server's database when TEST_DATABASE_URL is set. */
-import { readFileSync } from 'node:fs'
+
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { afterAll, inject } from 'vitest'
 import type { Database } from '#core/platform/database/database.ts'
 import { openPg } from '#core/platform/database/pg.ts'

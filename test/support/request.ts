@@ -1,4 +1,4 @@
-/** A small HTTP client over a fetch function; every reply it sees is kept for the check against OpenAPI. */
+/** A small HTTP client over a fetch function; every reply it sees is checked against OpenAPI. */
 
 export interface Answer {
   readonly status: number
@@ -25,13 +25,12 @@ export interface Api {
   raw(request: Request): Promise<Response>
 }
 
-/** Called with every request and its answer; the contract check sets it. */
-export const observers: ((request: Request, answer: Answer) => void)[] = []
-
 const ROOT = /^\/(health|livez|readyz|openapi\.json|asyncapi\.json|docs|metrics|\.well-known\/|api\/)/
 
+/** `check` is called with every request and its answer (the contract check). */
 export function makeApi(
   fetch: (request: Request) => Response | Promise<Response>,
+  check?: (request: Request, answer: Answer) => void,
   base = 'http://127.0.0.1:8000',
 ): Api {
   const send = async (
@@ -57,7 +56,7 @@ export function makeApi(
       body: isJson && replyText ? JSON.parse(replyText) : undefined,
       text: replyText,
     }
-    for (const observe of observers) observe(request, answer)
+    check?.(request, answer)
     return answer
   }
   return {

@@ -1,14 +1,17 @@
 /** The whole system in one process for journeys: registry and TEG on one fresh database, called without sockets. */
-import { buildRegistry } from '#host/build-registry.ts'
-import { buildTeg } from '#host/build-teg.ts'
+
 import { type Config, readConfig } from '#core/platform/config.ts'
 import { type Resources, systemRandom } from '#core/platform/context.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
-import { silentLog, type Log } from '#core/platform/log.ts'
+import { type Log, silentLog } from '#core/platform/log.ts'
 import type { RegistryResources } from '#core/registry/context.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
+import { describeApi } from '#core/runtime/describe-api.ts'
 import type { TegResources } from '#core/teg/context.ts'
+import { buildRegistry } from '#host/build-registry.ts'
+import { buildTeg } from '#host/build-teg.ts'
 import { type TestClock, testClock } from './clock.ts'
+import { contractOf } from './contract.ts'
 import { testDatabase } from './database.ts'
 import { type Api, makeApi } from './request.ts'
 
@@ -59,12 +62,18 @@ export async function startSystem(env: Record<string, string> = {}, log: Log = s
     observe,
     draining,
   })
+  const document = describeApi(registry.mounted, {
+    title: 'Ninefold',
+    version: 'test',
+    description: '',
+    serverUrl: config.PUBLIC_URL,
+  })
   return {
     config,
     clock,
     registry: registry.resources,
     teg: teg.resources,
-    api: makeApi((request) => registry.app.fetch(request, { address: '192.0.2.1' })),
+    api: makeApi((request) => registry.app.fetch(request, { address: '192.0.2.1' }), contractOf(document)),
     woken,
   }
 }

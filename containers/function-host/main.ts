@@ -1,0 +1,37 @@
+/** The function host: reads the configuration and the three tables, starts what HOST_SERVICES names, stops in order. */
+import cluster from 'node:cluster'
+import { ConfigError, readConfig } from '#core/platform/config.ts'
+import { openLog } from '#core/platform/log.ts'
+import { runWorkers } from './run-workers.ts'
+import { startHost } from './start-host.ts'
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env)
+  const log = openLog({ level: config.LOG_LEVEL })
+  if (config.HOST_WORKERS > 1 && cluster.isPrimary)
+    return runWorkers(config.HOST_WORKERS, config.STOP_GRACE_SECONDS, log)
+  const host = await startHost(config, log)
+  let stopping = false
+  const stop = async (signal: string) => {
+    if (stopping) return
+    stopping = true
+    log.info({ hint: signal }, 'stopping')
+    const last = setTimeout(() => process.exit(1), config.STOP_GRACE_SECONDS * 1000)
+    await host.stop()
+    clearTimeout(last)
+    process.exit(0)
+  }
+  process.on('SIGTERM', () => void stop('SIGTERM'))
+  process.on('SIGINT', () => void stop('SIGINT'))
+  process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled rejection'))
+  for (const [service, port] of Object.entries(host.ports)) log.info({ service, port }, 'listening')
+}
+
+main().catch((error) => {
+  const words =
+    error instanceof ConfigError
+      ? error.message
+      : `Ninefold could not start: ${(error as Error).stack ?? error}`
+  process.stderr.write(`${words}\n`)
+  process.exit(1)
+})

@@ -1,0 +1,87 @@
+/** Opens and migrates the databases of the services that this process runs. */
+import { join } from 'node:path'
+import { type Config, runsService } from '#core/platform/config.ts'
+import type { Database } from '#core/platform/database/database.ts'
+import { migrate } from '#core/platform/database/migrate.ts'
+import { openPg } from '#core/platform/database/pg.ts'
+import { openPglite } from '#core/platform/database/pglite.ts'
+import type { Log } from '#core/platform/log.ts'
+import { migrations as registryMigrations } from '#core/registry/migrations.generated.ts'
+import { migrations as tegMigrations } from '#core/teg/migrations.generated.ts'
+import { lockFolder } from './lock-folder.ts'
+
+export interface Databases {
+  readonly registry: Database | null
+  readonly teg: Database | null
+  close(): Promise<void>
+}
+
+const CONNECT_ATTEMPTS = 30
+
+/**
+ * Opens them. Without a URL a service's database is embedded; two embedded services share one.
+ * Configuration has refused an embedded part where the profile forbids it.
+ */
+export async function openDatabases(config: Config, log: Log): Promise<Databases> {
+  const wantsRegistry = runsService(config, 'registry')
+  const wantsTeg = runsService(config, 'teg') && !(wantsRegistry && config.TEG_URL)
+  const closers: (() => Promise<void> | void)[] = []
+  let embedded: Promise<Database> | null = null
+  const openEmbedded = () => {
+    embedded ??= (async () => {
+      const unlock = lockFolder(config.DATA_DIR)
+      const db = await openPglite({ dataDir: join(config.DATA_DIR, 'pg') })
+      closers.push(() => db.close(), unlock)
+      return db
+    })()
+    return embedded
+  }
+  const openServer = (url: string, name: string): Database => {
+    const db = openPg({ url, max: config.DATABASE_POOL, applicationName: name })
+    closers.push(() => db.close())
+    return db
+  }
+  const open = async (url: string | undefined, direct: string | undefined, schema: 'registry' | 'teg') => {
+    const db = url ? openServer(url, `ninefold-${schema}`) : await openEmbedded()
+    const migrations = schema === 'registry' ? registryMigrations : tegMigrations
+    if (!direct) return applyTo(db, schema, migrations, log).then(() => db)
+    const own = openPg({ url: direct, max: 1, applicationName: `ninefold-${schema}-migrate` })
+    await applyTo(own, schema, migrations, log).finally(() => own.close())
+    return db
+  }
+  return {
+    registry: wantsRegistry
+      ? await open(
+          config.DATABASE_URL,
+          config.DATABASE_URL ? config.DATABASE_DIRECT_URL : undefined,
+          'registry',
+        )
+      : null,
+    teg: wantsTeg ? await open(config.TEG_DATABASE_URL, undefined, 'teg') : null,
+    async close() {
+      for (const close of closers.reverse()) await close()
+    },
+  }
+}
+
+/** Migrates, waiting for a server that is still starting. */
+async function applyTo(
+  db: Database,
+  schema: string,
+  migrations: Parameters<typeof migrate>[2],
+  log: Log,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const applied = await migrate(db, schema, migrations)
+      if (applied.length > 0) log.info({ service: schema, count: applied.length }, 'schema migrated')
+      return
+    } catch (error) {
+      const code = String((error as { code?: string }).code ?? '')
+      const starting = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|57P03|08)/.test(code)
+      if (!starting || attempt >= CONNECT_ATTEMPTS) throw error
+      log.warn({ service: schema, code, count: attempt }, 'the database does not answer yet')
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+    }
+  }
+}

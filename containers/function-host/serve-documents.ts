@@ -1,0 +1,89 @@
+/** Serves the API's documents beside the application: /openapi.json and the interactive reference at /docs. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { App } from '#core/runtime/compose-app.ts'
+import type { RequestFacts } from '#core/runtime/define-function.ts'
+
+const assets: Record<string, string> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'favicon-32x32.png': 'image/png',
+}
+
+const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Ninefold API</title>
+<link rel="icon" type="image/png" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="reference"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+`
+const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#reference', deepLinking: true, tryItOutEnabled: true,
+  persistAuthorization: false, docExpansion: 'none', filter: true, syntaxHighlight: { activated: false } })
+`
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+/** Wraps an application; `describe` makes the document once, when it is first asked for. */
+export function serveDocuments(app: App, describe: () => Record<string, unknown>): App {
+  let document: { text: string; etag: string } | null = null
+  const readDocument = () => {
+    if (document) return document
+    const text = JSON.stringify(describe())
+    document = { text, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` }
+    return document
+  }
+  return {
+    inFlight: () => app.inFlight(),
+    fetch(request: Request, facts: RequestFacts) {
+      const mark = request.url.indexOf('/', request.url.indexOf('//') + 2)
+      const path = request.url.slice(mark).split('?', 1)[0] ?? ''
+      if (path !== '/openapi.json' && path !== '/docs' && !path.startsWith('/docs/'))
+        return app.fetch(request, facts)
+      if (request.method !== 'GET' && request.method !== 'HEAD') return app.fetch(request, facts)
+      if (path === '/openapi.json') return documentReply(readDocument(), request)
+      return assetReply(path) ?? app.fetch(request, facts)
+    },
+  }
+}
+
+function documentReply(document: { text: string; etag: string }, request: Request): Response {
+  const headers = {
+    etag: document.etag,
+    'cache-control': 'public, max-age=60',
+    'access-control-allow-origin': '*',
+  }
+  if (request.headers.get('if-none-match') === document.etag)
+    return new Response(null, { status: 304, headers })
+  return new Response(document.text, { headers: { ...headers, 'content-type': 'application/json' } })
+}
+
+function assetReply(path: string): Response | null {
+  const common = {
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': policy,
+    'referrer-policy': 'no-referrer',
+  }
+  if (path === '/docs' || path === '/docs/')
+    return new Response(page, { headers: { ...common, 'content-type': 'text/html; charset=utf-8' } })
+  if (path === '/docs/start.js')
+    return new Response(start, { headers: { ...common, 'content-type': 'text/javascript; charset=utf-8' } })
+  const name = path.slice('/docs/'.length)
+  const type = Object.hasOwn(assets, name) ? assets[name] : undefined
+  if (!type) return null
+  const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+  return new Response(readFileSync(join(folder, name)), {
+    headers: { ...common, 'content-type': type, 'cache-control': 'public, max-age=86400' },
+  })
+}

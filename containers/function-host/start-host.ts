@@ -1,0 +1,110 @@
+/** Starts the services of one process and stops them in the right order. */
+import { randomBytes } from 'node:crypto'
+import type { Server } from 'node:http'
+import { type Config, runsService } from '#core/platform/config.ts'
+import { idMaker, type Resources, systemClock, systemRandom } from '#core/platform/context.ts'
+import type { Coordination } from '#core/platform/coordination/coordination.ts'
+import { openInProcess } from '#core/platform/coordination/in-process.ts'
+import type { Log } from '#core/platform/log.ts'
+import { openTegClient } from '#core/registry/open-teg-client.ts'
+import type { TegClient } from '#core/registry/teg-client.ts'
+import { describeApi } from '#core/runtime/describe-api.ts'
+import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
+import { buildRegistry } from './build-registry.ts'
+import { buildTeg } from './build-teg.ts'
+import { type Databases, openDatabases } from './open-databases.ts'
+import { serveDocuments } from './serve-documents.ts'
+import { VERSION } from './version.ts'
+
+export interface Host {
+  /** Ports by service. */
+  readonly ports: Readonly<Record<string, number>>
+  stop(): Promise<void>
+}
+
+/** Starts what HOST_SERVICES names. Resolves when every service answers. */
+export async function startHost(config: Config, log: Log): Promise<Host> {
+  let draining = false
+  const databases: Databases = await openDatabases(config, log)
+  const coordination: Coordination = openInProcess()
+  const stops: (() => Promise<void>)[] = []
+  const servers: Server[] = []
+  const ports: Record<string, number> = {}
+  const shared = { coordination, clock: systemClock, random: systemRandom, log }
+  const newId = idMaker(systemClock, systemRandom)
+  const observe = () => undefined
+  const serviceToken = config.TEG_SERVICE_TOKEN ?? randomBytes(32).toString('base64url')
+  let teg: Awaited<ReturnType<typeof buildTeg>> | null = null
+
+  if (databases.teg) {
+    const resources: Resources = { ...shared, db: databases.teg }
+    teg = await buildTeg({ config, resources, serviceToken, observe, draining: () => draining })
+    if (!runsService(config, 'registry')) {
+      const server = toNode(teg.app, { newId })
+      servers.push(server)
+      ports.teg = await listen(server, config.TEG_PORT, config.BIND_ADDRESS)
+    }
+  }
+  if (databases.registry) {
+    const resources: Resources = { ...shared, db: databases.registry }
+    const registry = await buildRegistry({
+      config,
+      resources,
+      teg: connectTeg(config, serviceToken, teg, newId),
+      wake: () => undefined,
+      observe,
+      draining: () => draining,
+    })
+    const app = serveDocuments(registry.app, () =>
+      describeApi(registry.mounted, {
+        title: 'Ninefold',
+        version: VERSION,
+        description: 'A self-hosted registry for AI agents with an economy.',
+        serverUrl: config.PUBLIC_URL,
+      }),
+    )
+    const server = toNode(app, { newId, trustedProxies: config.TRUSTED_PROXIES })
+    servers.push(server)
+    ports.registry = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
+  }
+
+  return {
+    ports,
+    async stop() {
+      draining = true
+      const deadlineMs = config.STOP_GRACE_SECONDS * 1000 * 0.8
+      await Promise.all(servers.map((server) => closeServer(server, deadlineMs)))
+      for (const stop of stops.reverse()) await stop()
+      await coordination.close()
+      await databases.close()
+    },
+  }
+}
+
+function connectTeg(
+  config: Config,
+  token: string,
+  local: Awaited<ReturnType<typeof buildTeg>> | null,
+  newId: () => string,
+): TegClient {
+  const base = config.TEG_URL
+  if (base) return openTegClient({ token, newId, fetch: (request) => sendTo(base, request) })
+  if (!local) throw new Error('The registry has neither TEG_URL nor a TEG in its process')
+  return openTegClient({
+    token,
+    newId,
+    fetch: (request) => local.app.fetch(request, { address: '127.0.0.1' }),
+  })
+}
+
+/** The same request over HTTP to the TEG's address. */
+async function sendTo(base: string, request: Request): Promise<Response> {
+  const { pathname, search } = new URL(request.url)
+  const bodied = request.method !== 'GET' && request.method !== 'HEAD'
+  return fetch(new URL(pathname + search, base), {
+    method: request.method,
+    headers: request.headers,
+    signal: request.signal,
+    ...(bodied ? { body: await request.arrayBuffer() } : {}),
+  })
+}

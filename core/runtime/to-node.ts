@@ -1,0 +1,119 @@
+/** Puts an application on node:http: facts of the socket, forwarded addresses, malformed requests, orderly closing. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import ipaddr from 'ipaddr.js'
+import { fail } from '#core/base/errors.ts'
+import type { App } from './compose-app.ts'
+import { replyProblem } from './reply-problem.ts'
+
+export interface NodeOptions {
+  /** Addresses and CIDR ranges, comma separated, whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: string
+  readonly newId: () => string
+}
+
+/** A server of the application that does not listen yet. */
+export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
+  const trusts = readProxies(options.trustedProxies ?? '')
+  const listener = getRequestListener(
+    (request, env) => {
+      const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: ServerResponse }
+      return app.fetch(request, {
+        address: readAddress(incoming, trusts),
+        header: (name) => {
+          const value = incoming.headers[name]
+          return Array.isArray(value) ? value.join(', ') : value
+        },
+        onClose: (tell) => {
+          outgoing.once('close', () => {
+            if (!outgoing.writableEnded) tell()
+          })
+        },
+      })
+    },
+    {
+      overrideGlobalObjects: true,
+      errorHandler: () => {
+        const problem = fail('validation_failed', 'The request line or the Host header is malformed.', {
+          errors: [{ pointer: 'header:Host', code: 'malformed', detail: 'no address can be made of it' }],
+        })
+        const requestId = options.newId()
+        return replyProblem(problem, requestId, '/', 'problem', { 'x-request-id': requestId })
+      },
+    },
+  )
+  // Idle connections outlive a proxy's own idle time; slow headers don't outlive ten seconds.
+  const server = createServer(
+    { keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 120_000 },
+    listener,
+  )
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+  })
+  return server
+}
+
+/** Starts listening. @returns the port */
+export function listen(server: Server, port: number, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, address, () => {
+      server.removeListener('error', reject)
+      const bound = server.address()
+      resolve(typeof bound === 'object' && bound ? bound.port : port)
+    })
+  })
+}
+
+const IDLE_SWEEP_MS = 250
+
+/**
+ * Closes a server: no new connection, idle ones closed at once and again while requests end, the rest at the deadline.
+ * (server.close() alone waits for idle keep-alive connections: several seconds.)
+ */
+export function closeServer(server: Server, deadlineMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
+    const last = setTimeout(() => server.closeAllConnections(), deadlineMs)
+    server.close(() => {
+      clearInterval(sweep)
+      clearTimeout(last)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
+
+type Range = [ipaddr.IPv4 | ipaddr.IPv6, number]
+
+function readProxies(text: string): (address: string) => boolean {
+  const ranges = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean)
+    .map((item): Range => {
+      if (item.includes('/')) return ipaddr.parseCIDR(item)
+      const address = ipaddr.process(item)
+      return [address, address.kind() === 'ipv4' ? 32 : 128]
+    })
+  return (address) => {
+    if (ranges.length === 0 || !ipaddr.isValid(address)) return false
+    const parsed = ipaddr.process(address)
+    return ranges.some((range) => range[0].kind() === parsed.kind() && parsed.match(range as never))
+  }
+}
+
+/** The client's address: the socket's, or behind trusted proxies the last forwarded one that is no trusted proxy. */
+function readAddress(incoming: IncomingMessage, trusts: (address: string) => boolean): string {
+  const peer = plain(incoming.socket.remoteAddress ?? '0.0.0.0')
+  if (!trusts(peer)) return peer
+  const forwarded = String(incoming.headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => ipaddr.isValid(item))
+  for (const address of forwarded.reverse()) if (!trusts(address)) return plain(address)
+  return peer
+}
+
+const plain = (address: string) => (address.startsWith('::ffff:') ? address.slice(7) : address)
