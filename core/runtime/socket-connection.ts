@@ -17,6 +17,11 @@ const MALFORMED_MAX = 5
 /** A socket paused for so long is closed: it resumes later, from the index that it is told. */
 const STALLED_MS = 60_000
 const MINUTE_MS = 60_000
+/**
+ * Live events wait so long for a first `subscribe`: a client that resumes at once never gets an event of the head
+ * before those it has missed. Nothing is lost by it, the journal is read from the head named in hello.
+ */
+const GRACE_MS = 500
 
 export interface ConnectionSpec {
   readonly socket: WebSocket
@@ -93,8 +98,15 @@ export function holdConnection(spec: ConnectionSpec): Connection {
     follower = feed.follow({ caller, after, types, deliver })
   }
 
-  const take = async (frame: ClientFrame) => {
+  const take = async (frame: ClientFrame | null) => {
+    if (frame === null) {
+      if (++malformed >= MALFORMED_MAX) end(closeCodes.policy, 'malformed_frame')
+      else send({ type: 'error', code: 'malformed_frame' })
+      return
+    }
     if (frame.type === 'pong') return
+    const untouched = graceful
+    endGrace()
     if (frame.type === 'unsubscribe') {
       follower?.stop()
       follower = null
@@ -102,11 +114,22 @@ export function holdConnection(spec: ConnectionSpec): Connection {
     }
     const head = await feed.head()
     if (socket.readyState !== socket.OPEN) return
-    const asked = frame.after === undefined ? (follower?.position() ?? head) : BigInt(frame.after)
+    const here = follower?.position() ?? (untouched ? spec.head : head)
+    const asked = frame.after === undefined ? here : BigInt(frame.after)
     // The client has seen more than this journal holds: it must learn that those indexes will come again.
     const ahead = frame.after !== undefined && asked > head
     if (ahead) send({ type: 'gap', from: Number(head) + 1, to: frame.after as number })
     follow(ahead ? head : asked, frame.types)
+  }
+
+  let graceful = true
+  const grace = setTimeout(() => {
+    graceful = false
+    follow(spec.head, null)
+  }, GRACE_MS)
+  const endGrace = () => {
+    graceful = false
+    clearTimeout(grace)
   }
 
   socket.on('message', (data, binary) => {
@@ -117,24 +140,21 @@ export function holdConnection(spec: ConnectionSpec): Connection {
     }
     if (++window.frames > limits.frames_per_minute) return end(closeCodes.policy, 'too_many_frames')
     const frame = readFrame(data as Buffer, binary)
-    if (frame) {
-      // In order; a read that fails is retried by the client, which sees the error.
-      turn = turn.then(() => take(frame)).catch(() => socket.terminate())
-      return
-    }
-    malformed++
-    if (malformed >= MALFORMED_MAX) end(closeCodes.policy, 'malformed_frame')
-    else send({ type: 'error', code: 'malformed_frame' })
+    // In order, so that an answer tells that all frames before it have taken effect. Where the journal can't be read,
+    // the client comes back and asks again.
+    turn = turn.then(() => take(frame)).catch(() => socket.terminate())
   })
   socket.on('pong', () => {
     alive = true
   })
-  socket.on('close', () => follower?.stop())
+  socket.on('close', () => {
+    endGrace()
+    follower?.stop()
+  })
   // What goes wrong on the wire ends in close; without a listener it would end the process.
   socket.on('error', () => undefined)
 
   send({ type: 'hello', connection_id: spec.id, head: Number(spec.head), limits })
-  follow(spec.head, null)
 
   return {
     socket,
