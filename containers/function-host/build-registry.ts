@@ -2,6 +2,7 @@
 
 import type { Config } from '#core/platform/config.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
+import { openMailer } from '#core/platform/mail.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
 import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
@@ -31,15 +32,17 @@ export interface RegistryParts {
 export async function buildRegistry(parts: RegistryParts): Promise<Built<RegistryResources>> {
   const { config, resources: base } = parts
   const keys = await openKeyRing(base, config.SECRET_KEY)
+  const mailer = openMailer(config)
   const feed = openJournalHub(base)
-  const resources: RegistryResources = { ...base, config, teg: parts.teg, keys, feed, wake: parts.wake }
+  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake }
+  const resources: RegistryResources = { ...base, ...held }
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
   const app = composeApp<RegistryContext>(mounted, {
     resources: base,
     coordination: base.coordination,
     newId: idMaker(base.clock, base.random),
     authenticate: readCaller,
-    contextOf: (call: Context) => ({ ...call, config, teg: parts.teg, keys, feed, wake: parts.wake }),
+    contextOf: (call: Context) => ({ ...call, ...held }),
     tierOf: (caller) =>
       caller.kind === 'anonymous'
         ? { name: 'public', perMinute: config.RATE_LIMIT_PUBLIC_PER_MINUTE }

@@ -25,6 +25,15 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => void stop('SIGINT'))
   process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled rejection'))
   for (const [service, port] of Object.entries(host.ports)) log.info({ service, port }, 'listening')
+  if (host.newOperatorKey) {
+    // Shown once, on the terminal and not through the log, which may be shipped away.
+    process.stdout.write(`\n  Operator key (shown once, keep it): ${host.newOperatorKey}\n`)
+  }
+  if (host.ports.registry && config.NINEFOLD_PROFILE === 'embedded') {
+    process.stdout.write(
+      `\n  Ninefold is ready at ${config.PUBLIC_URL}  (reference: ${config.PUBLIC_URL}/docs)\n\n`,
+    )
+  }
 }
 
 main().catch((error) => {

@@ -6,6 +6,8 @@ import { idMaker, type Resources, systemClock, systemRandom } from '#core/platfo
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import type { Log } from '#core/platform/log.ts'
+import { ensureOperatorKey } from '#core/registry/accounts/credentials/ensure-operator-key.ts'
+import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { describeApi } from '#core/runtime/describe-api.ts'
@@ -13,23 +15,29 @@ import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { buildRegistry } from './build-registry.ts'
 import { buildTeg } from './build-teg.ts'
 import { type Databases, openDatabases } from './open-databases.ts'
+import { type Loop, runLoop } from './run-loop.ts'
 import { serveDocuments } from './serve-documents.ts'
 import { VERSION } from './version.ts'
 
 export interface Host {
   /** Ports by service. */
   readonly ports: Readonly<Record<string, number>>
+  /** The operator key where this start has made one: shown once. */
+  readonly newOperatorKey: string | null
   stop(): Promise<void>
 }
+
+const MAIL_EVERY_MS = 5000
 
 /** Starts what HOST_SERVICES names. Resolves when every service answers. */
 export async function startHost(config: Config, log: Log): Promise<Host> {
   let draining = false
   const databases: Databases = await openDatabases(config, log)
   const coordination: Coordination = openInProcess()
-  const stops: (() => Promise<void>)[] = []
   const servers: Server[] = []
   const ports: Record<string, number> = {}
+  const loops: Record<string, Loop> = {}
+  let newOperatorKey: string | null = null
   const shared = { coordination, clock: systemClock, random: systemRandom, log }
   const newId = idMaker(systemClock, systemRandom)
   const observe = () => undefined
@@ -51,10 +59,13 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
       config,
       resources,
       teg: connectTeg(config, serviceToken, teg, newId),
-      wake: () => undefined,
+      wake: (what) => loops[what]?.wake(),
       observe,
       draining: () => draining,
     })
+    newOperatorKey = await ensureOperatorKey(registry.resources)
+    const run = (signal: AbortSignal) => sendDueMails(registry.resources, signal)
+    loops.mail = runLoop({ name: 'mail', everyMs: MAIL_EVERY_MS, run, log })
     const app = serveDocuments(registry.app, () =>
       describeApi(registry.mounted, {
         title: 'Ninefold',
@@ -70,11 +81,12 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
 
   return {
     ports,
+    newOperatorKey,
     async stop() {
       draining = true
       const deadlineMs = config.STOP_GRACE_SECONDS * 1000 * 0.8
       await Promise.all(servers.map((server) => closeServer(server, deadlineMs)))
-      for (const stop of stops.reverse()) await stop()
+      await Promise.all(Object.values(loops).map((loop) => loop.stop()))
       await coordination.close()
       await databases.close()
     },

@@ -80,7 +80,7 @@ function describeError(error: unknown): Record<string, unknown> {
 function scrub(text: string): string {
   return text
     .slice(0, 500)
-    .replace(/\b(nf[kao]|apt|nft)_[A-Za-z0-9_-]+/g, '$1_[hidden]')
+    .replace(/\b(nf[kaori]|apt|nft)_[A-Za-z0-9_-]+/g, '$1_[hidden]')
     .replace(/\beyJ[A-Za-z0-9_.-]+/g, '[jwt hidden]')
     .replace(/[^\s@]+@[^\s@]+\.[^\s@]+/g, '[address hidden]')
     .replace(/(:\/\/[^:/\s]+:)[^@\s]+@/g, '$1[hidden]@')

@@ -2,6 +2,7 @@
 import type { Config } from '#core/platform/config.ts'
 import type { Context, Resources } from '#core/platform/context.ts'
 import type { EventFeed } from '#core/platform/event-feed.ts'
+import type { Mailer } from '#core/platform/mail.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { TegClient } from './teg-client.ts'
 
@@ -11,6 +12,7 @@ export interface RegistryResources extends Resources {
   readonly keys: KeyRing
   /** Live events of this process, read from the journal. */
   readonly feed: EventFeed
+  readonly mailer: Mailer
   /** Tells background work of this process that there is something to do (a committed outbox or mail row). Only a hint. */
   readonly wake: (what: 'relay' | 'mail' | 'grants') => void
 }

@@ -90,6 +90,124 @@ create table registry.server_keys (
 );
 create index server_keys_purpose on registry.server_keys (purpose, created_at desc);
 ` },
+  { name: "0004-sessions.sql", sql: `-- A session is a login and the family of its refresh tokens; access tokens name it and die with it.
+create table registry.sessions (
+  id uuid primary key,
+  account uuid not null references registry.accounts (id),
+  address text not null,
+  user_agent text,
+  created_at timestamptz not null,
+  last_used_at timestamptz not null,   -- the last login or refresh
+  expires_at timestamptz not null,
+  revoked_at timestamptz
+);
+create index sessions_account on registry.sessions (account, id desc);
+create index sessions_expiry on registry.sessions (expires_at);
+
+-- Refresh tokens rotate; a used one stays so that its reuse is seen.
+create table registry.refresh_tokens (
+  hash text primary key,               -- hex SHA-256 of the token
+  session uuid not null references registry.sessions (id) on delete cascade,
+  created_at timestamptz not null,
+  expires_at timestamptz not null,
+  used_at timestamptz
+);
+create index refresh_tokens_session on registry.refresh_tokens (session);
+create index refresh_tokens_expiry on registry.refresh_tokens (expires_at);
+
+-- Links sent by mail: single use, hashed.
+create table registry.mail_tokens (
+  hash text primary key,
+  purpose text not null check (purpose in ('verify', 'reset')),
+  account uuid not null references registry.accounts (id),
+  created_at timestamptz not null,
+  expires_at timestamptz not null
+);
+create index mail_tokens_account on registry.mail_tokens (account, purpose);
+create index mail_tokens_expiry on registry.mail_tokens (expires_at);
+
+-- Failed logins by subject: a digest of the address that was typed in, a client's address, or both together.
+create table registry.login_failures (
+  subject text primary key,
+  failures integer not null,
+  last_failed_at timestamptz not null,
+  blocked_until timestamptz
+);
+create index login_failures_age on registry.login_failures (last_failed_at);
+` },
+  { name: "0005-credentials.sql", sql: `-- Keys of developers (nfk_), agents (nfa_) and operators (nfo_). The preset operator key has no account.
+create table registry.credentials (
+  id uuid primary key,
+  kind text not null check (kind in ('developer', 'agent', 'operator')),
+  preset boolean not null default false,
+  account uuid references registry.accounts (id),
+  agent uuid references registry.agents (id),
+  name text not null,
+  scopes text[] not null,
+  roles text[] not null default '{}' check (roles <@ array['operator', 'auditor']),
+  limits json,                         -- {per_transfer, per_day, allowed_payees}: what an agent's key may spend
+  hash text not null unique,           -- hex SHA-256 of the key
+  prefix text not null,                -- what a list shows of the key
+  created_at timestamptz not null,
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  last_used_at timestamptz,            -- coarse
+  check ((kind = 'agent') = (agent is not null)),
+  check (account is not null or preset)
+);
+create index credentials_account on registry.credentials (account, kind, id desc);
+create index credentials_agent on registry.credentials (agent, id desc) where agent is not null;
+create unique index credentials_preset on registry.credentials (preset) where preset and revoked_at is null;
+
+-- Public keys that developers sign their cards with.
+create table registry.signing_keys (
+  id uuid primary key,
+  account uuid not null references registry.accounts (id),
+  kid text not null,
+  name text,
+  jwk json not null,
+  created_at timestamptz not null,
+  constraint signing_keys_kid unique (account, kid)
+);
+create index signing_keys_account on registry.signing_keys (account, id desc);
+` },
+  { name: "0006-mails.sql", sql: `-- Mails on their way: written in the command's transaction, sent outside of any.
+create table registry.mails (
+  id uuid primary key,
+  kind text not null,
+  recipient text not null,
+  recipient_key text not null,         -- case folded: mails an hour are limited by it
+  subject text not null,
+  body text,                           -- sealed: it holds a secret link; null once sent or given up
+  state text not null default 'waiting' check (state in ('waiting', 'sent', 'failed')),
+  attempts integer not null default 0,
+  next_attempt_at timestamptz not null, -- while a mail is being sent: the end of the lease
+  useless_after timestamptz not null,  -- when the link inside has expired
+  last_error text,
+  created_at timestamptz not null,
+  finished_at timestamptz
+);
+create index mails_due on registry.mails (next_attempt_at) where state = 'waiting';
+create index mails_recipient on registry.mails (recipient_key, created_at);
+create index mails_finished on registry.mails (finished_at) where state <> 'waiting';
+` },
+  { name: "0007-invites.sql", sql: `-- Invites to a registry that is not open to everybody.
+create table registry.invites (
+  id uuid primary key,
+  code_hash text not null unique,
+  prefix text not null,
+  email text,
+  email_key text,                      -- only this address may use it; null: anybody
+  uses integer not null default 0,
+  uses_max integer not null check (uses_max > 0),
+  created_by uuid references registry.accounts (id),
+  created_at timestamptz not null,
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  check (uses <= uses_max)
+);
+alter table registry.accounts add column invite uuid references registry.invites (id);
+` },
   { name: "0030-journal.sql", sql: `-- The journal: every fact of this registry in one order, numbered from 1 without gaps. Readers' cursors are its index.
 create table registry.journal (
   index bigint primary key check (index > 0),

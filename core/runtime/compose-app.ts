@@ -150,6 +150,7 @@ async function answer<C extends Context>(
     body: read.body as never,
     header,
     request,
+    address: facts.address,
   })
   const result = work instanceof Promise ? await call.untilDeadline(work) : work
   return call.close(0, toResponse(row, result, call.headers, once()))

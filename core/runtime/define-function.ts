@@ -29,6 +29,8 @@ export interface Call<C, P, Q, B> {
   /** Reads a request header. */
   readonly header: (name: string) => string | undefined
   readonly request: Request
+  /** The client's address as the host sees it (behind trusted proxies: as they tell it). */
+  readonly address: string
 }
 
 type Output<S> = S extends z.ZodType ? z.output<S> : Record<string, never>

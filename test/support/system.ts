@@ -1,5 +1,9 @@
 /** The whole system in one process for journeys: registry and TEG on one fresh database, called without sockets. */
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
 import { type Config, readConfig } from '#core/platform/config.ts'
 import { type Resources, systemRandom } from '#core/platform/context.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
@@ -30,7 +34,10 @@ export const OPERATOR_KEY = 'operator-key-for-tests-0123456789'
 
 /** Starts it. `env` adds configuration. */
 export async function startSystem(env: Record<string, string> = {}, log: Log = silentLog): Promise<System> {
+  const folder = mkdtempSync(join(tmpdir(), 'ninefold-test-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
   const config = readConfig({
+    DATA_DIR: folder,
     OPERATOR_API_KEY: OPERATOR_KEY,
     RATE_LIMIT_PUBLIC_PER_MINUTE: '1000000',
     RATE_LIMIT_AUTHENTICATED_PER_MINUTE: '1000000',

@@ -1,8 +1,99 @@
-/** Finds out who a bearer token belongs to. */
-import type { Caller } from '#core/base/caller.ts'
+/** Finds out who a bearer token belongs to: one hash or one signature, then one indexed statement. */
+import { timingSafeEqual } from 'node:crypto'
+import type { AgentCaller, Caller, Role } from '#core/base/caller.ts'
+import { isUuid } from '#core/base/ids.ts'
 import type { RegistryContext } from '../context.ts'
+import {
+  findAgentKeyCaller,
+  findKeyCaller,
+  type KeyCallerRow,
+  touchCredential,
+} from './credentials/queries.ts'
+import { LAST_USED_SECONDS, livingRoles, readLimits } from './credentials/rules.ts'
+import { sha256Hex } from './rules.ts'
+import { readAccessToken } from './sessions/access-token.ts'
+import { findLiveSession } from './sessions/queries.ts'
+
+const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
 /** The caller of a token, or null when it is unknown, expired or revoked. */
-export async function readCaller(_ctx: RegistryContext, _token: string): Promise<Caller | null> {
-  return null
+export async function readCaller(ctx: RegistryContext, token: string): Promise<Caller | null> {
+  const hash = sha256Hex(token)
+  if (isPreset(ctx, hash)) return presetOperator
+  if (JWT.test(token)) return readJwt(ctx, token)
+  const row = await findKeyCaller(ctx.db, hash, ctx.time, LAST_USED_SECONDS)
+  return row ? callerOf(ctx, row) : null
+}
+
+/** The preset key stands for the operator and for nobody's account. */
+const presetOperator: Caller = {
+  kind: 'operator',
+  account: null,
+  key: 'preset',
+  roles: ['operator', 'auditor'],
+}
+
+/** Compares with the configured key; the digests have one length, so that time tells nothing. */
+function isPreset(ctx: RegistryContext, hash: string): boolean {
+  const preset = ctx.config.OPERATOR_API_KEY
+  return preset !== undefined && timingSafeEqual(Buffer.from(sha256Hex(preset)), Buffer.from(hash))
+}
+
+async function readJwt(ctx: RegistryContext, token: string): Promise<Caller | null> {
+  const claims = await readAccessToken(ctx, token)
+  if (!claims) return null
+  if ('sid' in claims) {
+    if (!isUuid(claims.sid)) return null
+    const row = await findLiveSession(ctx.db, claims.sid, ctx.time)
+    if (!row || row.account !== claims.sub) return null
+    return {
+      kind: 'developer',
+      account: row.account,
+      email: row.email,
+      emailVerified: row.verified,
+      roles: row.roles as Role[],
+      scopes: null,
+      session: claims.sid,
+      key: null,
+    }
+  }
+  if (!isUuid(claims.client_id)) return null
+  const row = await findAgentKeyCaller(ctx.db, claims.client_id, ctx.time, LAST_USED_SECONDS)
+  if (!row || row.did !== claims.sub) return null
+  return agentOf(row, claims.scope.split(' '))
+}
+
+async function callerOf(ctx: RegistryContext, row: KeyCallerRow): Promise<Caller | null> {
+  if (row.stale) await touchCredential(ctx.db, row.id, ctx.time, LAST_USED_SECONDS)
+  if (row.preset) return presetOperator
+  if (row.account === null) return null
+  if (row.kind === 'agent') return agentOf(row, row.scopes)
+  if (row.kind === 'operator') {
+    const roles = livingRoles(row.roles, row.account_roles ?? [])
+    return roles.length === 0 ? null : { kind: 'operator', account: row.account, key: row.id, roles }
+  }
+  return {
+    kind: 'developer',
+    account: row.account,
+    email: row.email ?? '',
+    emailVerified: row.verified,
+    // A key opens what its scopes say and no operator's route.
+    roles: [],
+    scopes: row.scopes,
+    session: null,
+    key: row.id,
+  }
+}
+
+function agentOf(row: KeyCallerRow, scopes: readonly string[]): AgentCaller | null {
+  if (row.agent === null || row.did === null || row.account === null) return null
+  return {
+    kind: 'agent',
+    agent: row.agent,
+    did: row.did,
+    account: row.account,
+    key: row.id,
+    scopes,
+    limits: readLimits(row.limits),
+  }
 }

@@ -1,0 +1,32 @@
+/** Logs a developer in with address and password. */
+import { emailKey } from '#core/base/email.ts'
+import type { RegistryContext } from '../../context.ts'
+import { fail } from '../errors.ts'
+import { hashPassword, isOutdated, verifyPassword } from '../hash-password.ts'
+import { findAccountByEmail, updateAccount } from '../queries.ts'
+import type { TokenReply } from '../schema.ts'
+import { issueSession, type Origin } from './issue-session.ts'
+import { failAttempt, openAttempt, passAttempt } from './throttle-login.ts'
+
+/**
+ * A new session. An address that is not verified yet may log in; what needs a verified one refuses it later.
+ * @throws 401 unauthenticated alike for unknown accounts and wrong passwords, 429 rate_limited, 503 overloaded
+ */
+export async function logIn(
+  ctx: RegistryContext,
+  given: { email: string; password: string },
+  origin: Origin,
+): Promise<TokenReply> {
+  const key = emailKey(given.email)
+  const account = await findAccountByEmail(ctx.db, key)
+  const attempt = await openAttempt(ctx, key, origin.address)
+  const right = await verifyPassword(account?.password_hash ?? null, given.password)
+  if (!right || !account) throw await failAttempt(ctx, attempt)
+  if (account.status !== 'active') throw fail('unauthenticated', 'The account is suspended.')
+  const rehashed = isOutdated(account.password_hash) ? await hashPassword(given.password) : null
+  return ctx.once(async (tx) => {
+    await passAttempt(tx, attempt)
+    if (rehashed) await updateAccount(tx, account.id, { passwordHash: rehashed }, ctx.time)
+    return issueSession(tx, ctx, account.id, origin)
+  })
+}

@@ -1,0 +1,72 @@
+/** Slows down guessing: failed logins are counted in the database by account and by address. Only failures count. */
+import type { Transaction } from '#core/platform/database/database.ts'
+import type { RegistryContext } from '../../context.ts'
+import { fail } from '../errors.ts'
+import {
+  FAILURE_MEMORY_SECONDS,
+  type FailureCount,
+  failureDelay,
+  judgeAttempt,
+  sha256Hex,
+  type Throttle,
+} from '../rules.ts'
+import { addFailure, dropFailures, isKnownAddress, listFailures, setBlocked } from './queries.ts'
+
+/** One attempt to log in. The address typed in is kept as a digest: it may be anybody's, or a password. */
+export interface Attempt {
+  readonly subjects: Readonly<Record<Throttle, string>>
+  /** Somebody got into this account from this address before. */
+  readonly isKnownAddress: boolean
+}
+
+/** Looks an attempt up. @throws 429 rate_limited with Retry-After while it has to wait */
+export async function openAttempt(ctx: RegistryContext, emailKey: string, address: string): Promise<Attempt> {
+  const email = sha256Hex(emailKey)
+  const subjects = {
+    account: `account:${email}`,
+    known: `known:${email}:${address}`,
+    address: `address:${address}`,
+  }
+  const known = await isKnownAddress(ctx.db, emailKey, address)
+  const rows = await listFailures(ctx.db, Object.values(subjects), FAILURE_MEMORY_SECONDS, ctx.time)
+  const countOf = (subject: string): FailureCount => {
+    const row = rows.find((one) => one.subject === subject)
+    return { failures: row?.failures ?? 0, waitSeconds: row?.wait_seconds ?? 0 }
+  }
+  const wait = judgeAttempt({
+    account: countOf(subjects.account),
+    known: countOf(subjects.known),
+    address: countOf(subjects.address),
+    isKnownAddress: known,
+  })
+  if (wait > 0) throw slowDown(wait)
+  return { subjects, isKnownAddress: known }
+}
+
+/** Counts a failure. @returns the refusal: 401 unauthenticated, 429 rate_limited once there are too many */
+export async function failAttempt(ctx: RegistryContext, attempt: Attempt): Promise<Error> {
+  const counted: Throttle[] = [attempt.isKnownAddress ? 'known' : 'account', 'address']
+  const wait = await ctx.db.transaction(async (tx) => {
+    let longest = 0
+    for (const throttle of counted) {
+      const subject = attempt.subjects[throttle]
+      const delay = failureDelay(throttle, await addFailure(tx, subject, FAILURE_MEMORY_SECONDS, ctx.time))
+      if (delay > 0) await setBlocked(tx, subject, delay, ctx.time)
+      longest = Math.max(longest, delay)
+    }
+    return longest
+  })
+  return wait > 0 ? slowDown(wait) : fail('unauthenticated', 'The e-mail address or the password is wrong.')
+}
+
+/** Forgets the failures that a success has explained; those of the address stay. */
+export async function passAttempt(tx: Transaction, attempt: Attempt): Promise<void> {
+  await dropFailures(tx, attempt.subjects[attempt.isKnownAddress ? 'known' : 'account'])
+}
+
+function slowDown(seconds: number): Error {
+  const wait = Math.max(1, Math.ceil(seconds))
+  return fail('rate_limited', `Too many failed logins; try again in ${wait} s.`, {
+    headers: { 'retry-after': String(wait) },
+  })
+}
