@@ -24,16 +24,28 @@ export async function startRelay(resources: RegistryResources): Promise<Relay> {
   const token = Buffer.from(resources.random(12)).toString('base64url')
   let leads = false
 
+  let leadsUntil = 0
+  let asking: Promise<boolean> | null = null
+
   /** The lease only spares work: without the store every process relays, and the journal's lock keeps the order. */
-  const lead = async (): Promise<boolean> => {
-    try {
-      leads = leads
-        ? await coordination.renewLease(LEASE, token, LEASE_MS)
-        : await coordination.acquireLease(LEASE, token, LEASE_MS)
-    } catch {
-      leads = true
-    }
-    return leads
+  const lead = (): Promise<boolean> => {
+    if (performance.now() < leadsUntil) return Promise.resolve(true)
+    // Both loops ask together: two answers about one lease would contradict each other.
+    asking ??= (
+      leads
+        ? coordination.renewLease(LEASE, token, LEASE_MS)
+        : coordination.acquireLease(LEASE, token, LEASE_MS)
+    )
+      .catch(() => true)
+      .then((held) => {
+        leads = held
+        leadsUntil = held ? performance.now() + LEASE_MS / 2 : 0
+        return held
+      })
+      .finally(() => {
+        asking = null
+      })
+    return asking
   }
   const loopOf = (name: string, move: (ctx: RegistryContext) => Promise<Relayed>) =>
     startLoop({

@@ -8,6 +8,7 @@ import { attachSockets, METRICS_CHANNEL, type SocketPorts, type Sockets } from '
 import { addressReader, listen } from '#core/runtime/to-node.ts'
 import { callers as known } from '#test/support/app.ts'
 import { journalOf } from '#test/support/journal.ts'
+import { seededRandom } from '#test/support/random.ts'
 import { openSocket, type TestSocket } from '#test/support/socket.ts'
 import { startSystem } from '#test/support/system.ts'
 
@@ -302,7 +303,7 @@ describe('WS /ws/events', () => {
     const from = await journal.tell({})
     const total = 300
     const seen: number[] = []
-    const random = seeded(20_261_124)
+    const random = seededRandom(20_261_124)
     const writing = (async () => {
       for (let i = 0; i < total; i += 10)
         await journal.tell(...Array.from({ length: 10 }, (_, k) => ({ data: { n: i + k } })))
@@ -398,14 +399,3 @@ describe('WS /ws/events', () => {
     going.server.close()
   })
 })
-
-/** A small generator of numbers in [0, 1) from a seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
