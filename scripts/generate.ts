@@ -9,12 +9,22 @@ const at = (path: string) => new URL(path, root)
 export async function generateAll(): Promise<Map<string, string>> {
   const files = new Map<string, string>()
   for (const service of ['registry', 'teg']) {
-    const folder = at(`core/${service}/migrations/`)
-    const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.sql')) : []
-    const scripts = names.map((name) => ({ name, sql: readFileSync(new URL(name, folder), 'utf8') }))
-    files.set(`core/${service}/migrations.generated.ts`, bakeMigrations(scripts))
+    files.set(`core/${service}/migrations.generated.ts`, bakeMigrations(readScripts(at(`core/${service}/`))))
   }
   return files
+}
+
+/** A service's scripts: migrations/NNNN-name.sql run once; <domain>/name.sql are repeatable, named with their folder. */
+function readScripts(service: URL): { name: string; sql: string }[] {
+  const folders = readdirSync(service, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  return folders.flatMap(({ name: folder }) =>
+    readdirSync(new URL(`${folder}/`, service))
+      .filter((file) => file.endsWith('.sql'))
+      .map((file) => ({
+        name: folder === 'migrations' ? file : `${folder}/${file}`,
+        sql: readFileSync(new URL(`${folder}/${file}`, service), 'utf8'),
+      })),
+  )
 }
 
 /** Generated files whose text on disk is not what the sources say. */

@@ -123,13 +123,23 @@ export const Transfer = z.strictObject({
 })
 export type Transfer = z.infer<typeof Transfer>
 
+/** What a grant has credited: no Transfer, since no agent pays. It stands in the statement and in the postings. */
+export const GrantResult = z.strictObject({
+  transfer_id: Uuid,
+  agent: Uuid,
+  developer: Uuid,
+  amount: AmountOut,
+})
+
 /** Outcome of one command, in the order of the commands. */
 export const Outcome = z.strictObject({
   ok: z.boolean(),
   /** The first outcome of this key is given again. */
   replayed: z.boolean(),
-  /** With ok: the Transfer of transfer, refund and grant (grant: a plain credit, see GrantResult). */
+  /** With ok: the Transfer of a transfer, a refund and a closing that moved the balance; null for all else. */
   transfer: Transfer.nullable(),
+  /** With ok: what a grant has credited. */
+  grant: GrantResult.optional(),
   /** Without ok. */
   error: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
 })
@@ -195,6 +205,7 @@ export type Supply = z.infer<typeof Supply>
 
 /** GET /treasury. */
 export const Treasury = z.strictObject({ balance: AmountOut, fees_collected: AmountOut, as_of: TimeOut })
+export type Treasury = z.infer<typeof Treasury>
 
 /** GET /fees: the snapshot in force; POST /fees {FeePosting} -> the snapshot in force after it. */
 export const FeeSnapshot = z.strictObject({
