@@ -15,7 +15,7 @@ import {
   setIncarnation,
   takeOutbox,
 } from './queries.ts'
-import { sourceOf, writeEnvelope } from './rules.ts'
+import { saysTheSame, sourceOf, writeEnvelope } from './rules.ts'
 
 /** Most rows that one transaction moves. */
 export const RELAY_BATCH = 500
@@ -42,24 +42,19 @@ export async function relayOwnEvents(ctx: RegistryContext): Promise<Relayed> {
     const sequence = await advanceSource(tx, 'registry', facts.length)
     const rows = facts.map((fact, i) => {
       const number = sequence + BigInt(i) + 1n
-      const text = writeEnvelope(source, number, { ...fact, time: fact.occurred_at })
-      return { fact, number, text, audience: fact.audience, parties: null, time: fact.occurred_at }
-    })
-    return append(
-      tx,
-      ctx,
-      rows.map(({ fact, number, text, audience, parties, time }) => ({
+      return {
         id: fact.id,
         source,
         sourcesequence: String(number),
         type: fact.type,
         subject: fact.subject,
-        time: time.toISOString(),
-        envelope: text,
-        audience,
-        parties,
-      })),
-    )
+        time: fact.occurred_at.toISOString(),
+        envelope: writeEnvelope(source, number, { ...fact, time: fact.occurred_at }),
+        audience: fact.audience,
+        parties: null,
+      }
+    })
+    return append(tx, ctx, rows)
   })
   if (moved > 0) await tellReaders(ctx, head)
   return { moved, more: moved === RELAY_BATCH }
@@ -94,11 +89,7 @@ async function takePage(
   if (cursor.incarnation !== null && cursor.incarnation !== incarnation)
     throw new RelayHalted(`its database is another incarnation (${incarnation}, not ${cursor.incarnation}).`)
   if (cursor.incarnation === null) await setIncarnation(tx, 'teg', incarnation)
-  const facts = items.map((item) => {
-    const number = BigInt(item.number)
-    const text = writeEnvelope(source, number, { ...item, time: new Date(item.time) })
-    return { item, number, text }
-  })
+  const facts = items.map((item) => ({ item, number: BigInt(item.number) }))
   // Beside the overlap, another relay may have taken the beginning of the page since it was asked for.
   const known = facts.filter(({ number }) => number <= cursor.sequence)
   await compareKnown(tx, source, known)
@@ -113,14 +104,14 @@ async function takePage(
   return append(
     tx,
     ctx,
-    fresh.map(({ item, number, text }) => ({
+    fresh.map(({ item, number }) => ({
       id: item.id,
       source,
       sourcesequence: String(number),
       type: item.type,
       subject: item.subject,
       time: item.time,
-      envelope: text,
+      envelope: writeEnvelope(source, number, { ...item, time: new Date(item.time) }),
       // An agent that this registry does not know has no owner here: its events are then for operators only.
       audience: item.parties && [...new Set(item.parties.flatMap((agent) => owners.get(agent) ?? []))],
       parties: item.parties,
@@ -132,7 +123,7 @@ async function takePage(
 async function compareKnown(
   tx: Transaction,
   source: string,
-  facts: readonly { number: bigint; text: string }[],
+  facts: readonly { number: bigint; item: OutboxItem }[],
 ): Promise<void> {
   if (facts.length === 0) return
   const kept = await findEnvelopes(
@@ -141,10 +132,12 @@ async function compareKnown(
     facts.map(({ number }) => number),
   )
   const texts = new Map(kept.map((row) => [row.sourcesequence, row.envelope]))
-  // Not found: the registry has been given another name since, and the bytes can't be compared.
-  for (const { number, text } of facts)
-    if ((texts.get(number) ?? text) !== text)
+  for (const { number, item } of facts) {
+    const text = texts.get(number)
+    // Not found: the registry has been given another name since, and there is nothing to compare with.
+    if (text !== undefined && !saysTheSame(text, item))
       throw new RelayHalted(`number ${number} came again with other content than the journal holds.`)
+  }
 }
 
 async function append(

@@ -1,4 +1,5 @@
 /** Decides who may read an event, and what its document is. */
+import { isDeepStrictEqual } from 'node:util'
 import { type Caller, hasRole } from '#core/base/caller.ts'
 
 /** What a caller may see beside public events. */
@@ -59,4 +60,15 @@ export function writeEnvelope(source: string, sequence: bigint, fact: Fact): str
     sourcesequence: String(sequence),
     data: fact.data,
   })
+}
+
+/**
+ * True when a fact that comes again is the one that a document tells: same id, type, time and data. Members that the
+ * data has gained since are no contradiction: a newer version of the service may tell more of the same fact.
+ */
+export function saysTheSame(envelope: string, fact: Omit<Fact, 'time'> & { readonly time: string }): boolean {
+  const kept = JSON.parse(envelope) as Record<string, unknown> & { data: Record<string, unknown> }
+  if (kept.id !== fact.id || kept.type !== fact.type) return false
+  if (Date.parse(String(kept.time)) !== Date.parse(fact.time)) return false
+  return Object.entries(kept.data).every(([name, value]) => isDeepStrictEqual(value, fact.data[name]))
 }

@@ -153,6 +153,12 @@ describe('relay', () => {
     await emit('agent.updated')
     expect((await relayOwnEvents(open())).moved).toBe(1)
     expect((await journal()).length).toBe(before + 1)
+    // A newer TEG may tell more of the same fact.
+    const more = { ...(kept[2] as OutboxItem), data: { ...kept[2]?.data, fee: '0' } }
+    outbox = { ...outbox, items: [...kept.slice(0, 2), more] }
+    expect((await relayTegEvents(open())).moved).toBe(0)
+    outbox = { ...outbox, items: [...kept.slice(0, 2), item(3, { id: item(9).id })] }
+    await expect(relayTegEvents(open())).rejects.toThrow(RelayHalted)
     outbox = { ...outbox, items: kept }
   })
 
