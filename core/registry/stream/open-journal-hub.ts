@@ -15,8 +15,11 @@ import { JOURNAL_CHANNEL } from './relay-events.ts'
 import { mayRead, viewerOf } from './rules.ts'
 
 const READ_MAX = 500
-/** Newest rows kept for followers; who is further behind reads the database. */
+/** Rows that one read for a follower behind brings: a slow one takes no more at a time anyway. */
+const BEHIND_MAX = 200
+/** Newest rows kept for followers, by number and characters; who is further behind reads the database. */
 const RECENT_MAX = 2000
+const RECENT_CHARACTERS_MAX = 16 * 1024 * 1024
 const POLL_BUSY_MS = 100
 const POLL_IDLE_MS = 1000
 
@@ -41,7 +44,7 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
     if (first && after >= first.index - 1n) return recent.slice(Number(after - first.index) + 1)
     const running = reading.get(after)
     if (running) return running
-    const read = listJournal(db, after, READ_MAX)
+    const read = listJournal(db, after, BEHIND_MAX)
       .then((rows) => rows.map(hold))
       .finally(() => reading.delete(after))
     reading.set(after, read)
@@ -57,7 +60,7 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
       if (recent.length > 0 && fresh[0]?.index !== head + 1n) recent.length = 0
       recent.push(...fresh)
       head = (fresh.at(-1) as HeldEvent).index
-      if (recent.length > RECENT_MAX) recent.splice(0, recent.length - RECENT_MAX)
+      trim(recent)
     }
     for (const tell of [...followers]) tell()
     return rows.length === READ_MAX
@@ -191,6 +194,18 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
       await stopReader()
     },
   }
+}
+
+/** Drops the oldest rows beyond the bounds. */
+function trim(recent: HeldEvent[]): void {
+  let characters = 0
+  let keep = 0
+  while (keep < recent.length && keep < RECENT_MAX) {
+    characters += recent[recent.length - 1 - keep]?.text.length ?? 0
+    if (characters > RECENT_CHARACTERS_MAX) break
+    keep++
+  }
+  recent.splice(0, recent.length - keep)
 }
 
 const hold = (row: JournalRow): HeldEvent => ({
