@@ -9,6 +9,7 @@ import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
 import { openKeyRing } from '#core/registry/keys/key-ring.ts'
 import { readSettings } from '#core/registry/settings/read-settings.ts'
 import { tierReader } from '#core/registry/settings/read-tiers.ts'
+import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
@@ -34,7 +35,8 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   const { config, resources: base } = parts
   const keys = await openKeyRing(base, config.SECRET_KEY)
   const mailer = openMailer(config)
-  const held = { config, teg: parts.teg, keys, mailer, wake: parts.wake }
+  const feed = openJournalHub(base)
+  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake }
   const resources: RegistryResources = { ...base, ...held }
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')

@@ -40,6 +40,7 @@ export const errorStatus = {
   same_agent: 422,
   shutting_down: 503,
   slug_taken: 409,
+  stream_limit: 429,
   suspended_by_operator: 403,
   teg_unavailable: 503,
   timed_out: 504,
