@@ -40,6 +40,7 @@ import {
 } from '#core/registry/agents/schema.ts'
 import { updateCard } from '#core/registry/agents/update-card.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
+import { tegErrors } from '#core/registry/teg-errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 import { Balance, gateErrors, StatementPage } from '#core/wire/teg.ts'
 
@@ -47,7 +48,7 @@ const { get, post, put, patch, delete: del } = rowsOf<RegistryContext>()
 
 const errors = [agentErrors]
 const keyErrors = [accountErrors]
-const gateToo = [agentErrors, gateErrors]
+const gateToo = [agentErrors, gateErrors, tegErrors]
 const insiders = ['developer', 'agent', 'operator', 'auditor'] as const
 
 export default defineFunction<RegistryContext>({

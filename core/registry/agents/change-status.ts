@@ -3,6 +3,7 @@ import { hasRole } from '#core/base/caller.ts'
 import { Problem } from '#core/base/errors.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
+import { fail as failTeg } from '../teg-errors.ts'
 import { fail } from './errors.ts'
 import { isOwner, requireLocked } from './find-agent.ts'
 import { finishIntent, statusFields } from './finish-intent.ts'
@@ -52,7 +53,7 @@ export async function carryThrough(
     if (next.kind === 'own') return finishIntent(ctx, next.row, next.intent, next.fresh)
     await finishOther(ctx, next.row, next.intent)
   }
-  throw fail('outcome_unknown', 'Others keep changing the status of this agent; try again.')
+  throw failTeg('outcome_unknown', 'Others keep changing the status of this agent; try again.')
 }
 
 /** What somebody else's change is refused for is not this caller's concern: it is out of the way then. */

@@ -11,6 +11,9 @@ import { toEnvelope } from './to-envelope.ts'
 
 const refuse = problems(gateErrors)
 
+/** The gate is waited for less long than the call may take, so that time is left to drop an intent that was not sent. */
+const GATE_WAIT_MS = 15_000
+
 /**
  * First the gate, then the row. The intent stands in the row before the gate is asked: whoever comes later, or the
  * sweep, sends the same command (the TEG keeps it by agent and sequence) and finishes.
@@ -77,8 +80,10 @@ async function askGate(
     move_balance_to: intent.move_balance_to,
   }
   const open: Command = { op: 'open_account', agent: row.id, did: row.did, owner: row.owner }
+  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(GATE_WAIT_MS)])
+  const call = { requestId: ctx.requestId, signal }
   try {
-    const outcomes = await ctx.teg.commands(ctx, row.teg_sequence > 0n ? [command] : [open, command])
+    const outcomes = await ctx.teg.commands(call, row.teg_sequence > 0n ? [command] : [open, command])
     const last = outcomes.at(-1)
     if (!last) throw new Error('the TEG gave no outcome of a change of status')
     return last
