@@ -40,6 +40,7 @@ import {
 } from '#core/registry/agents/schema.ts'
 import { updateCard } from '#core/registry/agents/update-card.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
+import { payGrant } from '#core/registry/grants/pay-grant.ts'
 import { tegErrors } from '#core/registry/teg-errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 import { Balance, gateErrors, StatementPage } from '#core/wire/teg.ts'
@@ -67,7 +68,11 @@ export default defineFunction<RegistryContext>({
         location: (body: Envelope) => `/api/v1/agents/${body.id}`,
         errors,
       },
-      ({ ctx, body }) => publishAgent(ctx, body),
+      async ({ ctx, body }) => {
+        const envelope = await publishAgent(ctx, body)
+        await payGrant(ctx, envelope.owner)
+        return envelope
+      },
     ),
     post(
       '/validate',

@@ -1,6 +1,8 @@
 /** Carries a change of status through the TEG and into the row; safe to repeat after a crash at any point. */
 import { fail as commonFail, Problem, problems } from '#core/base/errors.ts'
+import type { Transaction } from '#core/platform/database/database.ts'
 import { type Command, gateErrors, type Outcome } from '#core/wire/teg.ts'
+import { recordAct } from '../audit/record-act.ts'
 import type { RegistryContext } from '../context.ts'
 import { requireLocked } from './find-agent.ts'
 import { keepChange } from './keep-change.ts'
@@ -40,6 +42,7 @@ export async function finishIntent(
         'The status was changed by somebody else meanwhile; read it again.',
       )
     }
+    await recordStatus(tx, ctx, locked, intent)
     return keepChange(
       tx,
       ctx,
@@ -54,6 +57,22 @@ export async function finishIntent(
   })
   ctx.wake('relay')
   return envelope
+}
+
+/** Operators' acts stand in the audit trail with who asked for them. */
+export async function recordStatus(
+  tx: Transaction,
+  ctx: RegistryContext,
+  before: Pick<AgentRow, 'id' | 'status' | 'suspended_by'>,
+  wanted: Omit<Intent, 'sequence' | 'move_balance_to'>,
+): Promise<void> {
+  if (wanted.actor !== 'operator') return
+  await recordAct(tx, ctx, {
+    act: 'agent.status',
+    object: `agents/${before.id}`,
+    before: { status: before.status, suspended_by: before.suspended_by },
+    after: { status: wanted.status, reason: wanted.reason, by: wanted.by },
+  })
 }
 
 /** What a status writes into the row. */

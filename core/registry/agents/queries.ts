@@ -10,6 +10,8 @@ export interface Intent {
   /** Sequence of the command at the TEG. */
   sequence: number
   actor: 'owner' | 'operator'
+  /** Principal who asked for it. */
+  by: string
   reason: string | null
   move_balance_to: string | null
 }

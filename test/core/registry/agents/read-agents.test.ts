@@ -196,7 +196,7 @@ describe('money of an agent', () => {
         developer: crypto.randomUUID(),
         agent: agent.id,
         amount,
-        budget_per_day: '1000',
+        budget_per_day: '1000000',
       })
   })
 
