@@ -163,6 +163,19 @@ export const listUnsettled = (on: Queryable, after: string | null, limit: number
     [after, limit],
   )
 
+/** Agents that are not retired and whose envelope names another origin than the one given. */
+export const listMisplaced = (
+  on: Queryable,
+  origin: { name: string; place: string | null; after: string | null; limit: number },
+) =>
+  on.query<{ id: string }>(
+    `select id from registry.agents
+     where status <> 'retired' and ($3::uuid is null or id > $3::uuid)
+       and (origin_registry <> $1 or origin_location::jsonb is distinct from $2::jsonb)
+     order by id limit $4`,
+    [origin.name, origin.place, origin.after, origin.limit],
+  )
+
 export interface ListFilter {
   owner: string | null
   visibleOnly: boolean

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Caller } from '#core/base/caller.ts'
 import { changeStatus } from '#core/registry/agents/change-status.ts'
 import { publishAgent } from '#core/registry/agents/publish-agent.ts'
+import { refreshOrigins } from '#core/registry/agents/refresh-origins.ts'
 import { retireAgent } from '#core/registry/agents/retire-agent.ts'
 import { settleAgents } from '#core/registry/agents/settle-agents.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
@@ -129,5 +130,31 @@ describe('when the TEG is away', () => {
     expect(code(await setStatus(agent.id, { status: 'deprecated' }))).toEqual([409, 'agent_not_active'])
     expect(await read(agent.id)).toMatchObject({ status: 'retired', sequence: 4, card_version: '9' })
     expect(await unsettled(agent.id)).toEqual({ open: false, intent: null })
+  })
+})
+
+describe('a registry with another name or place', () => {
+  test('signs every envelope anew, once, and leaves retired ones as they are', async () => {
+    const [agent, retired] = [await publish(), await publish()]
+    await system.api.delete(`/agents/${retired.id}`, {
+      token: alice.token,
+      headers: { 'if-match': '*' },
+    })
+    const config = {
+      ...system.config,
+      REGISTRY_NAME: 'lyon',
+      REGISTRY_LOCATION: 'FR;;Lyon;45.76;4.84',
+    }
+    const ctx = registryContext(system.registry, { config })
+    expect((await refreshOrigins(ctx)).refreshed).toBeGreaterThan(0)
+    expect(await read(agent.id)).toMatchObject({
+      sequence: 2,
+      origin_registry: 'lyon',
+      origin_registry_location: { country: 'FR', city: 'Lyon', latitude: 45.76, longitude: 4.84 },
+      card_etag: agent.card_etag,
+    })
+    expect(await unsettled(agent.id)).toEqual({ open: false, intent: null })
+    expect(await read(retired.id)).toMatchObject({ origin_registry: 'ninefold', sequence: 2 })
+    expect(await refreshOrigins(ctx)).toEqual({ refreshed: 0 })
   })
 })
