@@ -5,6 +5,7 @@ import { type Context, idMaker, type Resources } from '#core/platform/context.ts
 import { composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import type { TegContext, TegResources } from '#core/teg/context.ts'
+import { openGate } from '#core/teg/ledger/open-gate.ts'
 import { tegDoors } from '#functions/index.ts'
 import type { Built } from './build-registry.ts'
 
@@ -20,19 +21,21 @@ export interface TegParts {
 /** Builds it; the database must be migrated. */
 export async function buildTeg(parts: TegParts): Promise<Built<TegResources>> {
   const { config, resources: base } = parts
-  const resources: TegResources = { ...base, config }
+  const newId = idMaker(base.clock, base.random)
+  const gate = openGate({ db: base.db, clock: base.clock, newId, log: base.log })
+  const resources: TegResources = { ...base, config, gate }
   const mounted = await loadDoors<TegContext>(tegDoors, 'teg')
   const wanted = Buffer.from(parts.serviceToken)
   const app = composeApp<TegContext>(mounted, {
     resources: base,
     coordination: base.coordination,
-    newId: idMaker(base.clock, base.random),
+    newId,
     async authenticate(_ctx, token) {
       const given = Buffer.from(token)
       const same = given.length === wanted.length && timingSafeEqual(given, wanted)
       return same ? { kind: 'service', name: 'registry' } : null
     },
-    contextOf: (call: Context) => ({ ...call, config }),
+    contextOf: (call: Context) => ({ ...call, config, gate }),
     tierOf: null,
     idempotency: null,
     observe: parts.observe,

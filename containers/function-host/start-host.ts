@@ -99,24 +99,12 @@ function connectTeg(
   local: Awaited<ReturnType<typeof buildTeg>> | null,
   newId: () => string,
 ): TegClient {
-  const base = config.TEG_URL
-  if (base) return openTegClient({ token, newId, fetch: (request) => sendTo(base, request) })
+  if (config.TEG_URL)
+    return openTegClient({ token, newId, fetch: (request) => fetch(request), baseUrl: config.TEG_URL })
   if (!local) throw new Error('The registry has neither TEG_URL nor a TEG in its process')
   return openTegClient({
     token,
     newId,
     fetch: (request) => local.app.fetch(request, { address: '127.0.0.1' }),
-  })
-}
-
-/** The same request over HTTP to the TEG's address. */
-async function sendTo(base: string, request: Request): Promise<Response> {
-  const { pathname, search } = new URL(request.url)
-  const bodied = request.method !== 'GET' && request.method !== 'HEAD'
-  return fetch(new URL(pathname + search, base), {
-    method: request.method,
-    headers: request.headers,
-    signal: request.signal,
-    ...(bodied ? { body: await request.arrayBuffer() } : {}),
   })
 }

@@ -2,7 +2,7 @@
 
 /** Micro-AVT in one AVT. */
 export const MICRO = 1_000_000n
-/** The largest single amount, 2^53 - 1 micro-AVT: fee arithmetic on it can't overflow int8 (design/ledger). */
+/** The largest single amount, 2^53 - 1 micro-AVT. (Amount x ppm passes int8: SQL computes fees in two parts.) */
 export const AMOUNT_MAX = 9_007_199_254_740_991n
 /** The smallest transfer, 0.0001 AVT: below it a fee rounded up could eat the whole amount. */
 export const TRANSFER_MIN = 100n

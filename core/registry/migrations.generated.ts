@@ -32,16 +32,23 @@ create table registry.agents (
   card_digest text not null,
   card_version text not null,
   signature_status text not null check (signature_status in ('unsigned', 'verified', 'invalid')),
+  signature_form text check (signature_form in ('spec', 'sdk', '0.3')),  -- the canonical form that was verified
+  signature_kid text,                  -- the developer's key that verified it
+  origin_registry text not null,       -- name and place of the registry when the envelope was signed
+  origin_location json,
   hosted_card text not null,           -- the card with the registry's signature: the bytes of .well-known/agent-card.json
   registry_signature text not null,    -- JWS over the envelope, made once per sequence
   created_at timestamptz not null,
   updated_at timestamptz not null,
   retired_at timestamptz,
+  status_reason text,
+  suspended_by text check (suspended_by in ('owner', 'operator')),
+  intent json,                         -- a change of status on its way through the TEG; a sweep finishes it
   teg_sequence bigint not null default 0  -- the sequence up to which the TEG's account agrees
 );
-create index agents_owner on registry.agents (owner, id);
+create index agents_owner on registry.agents (owner, created_at desc, id desc);
 create index agents_created on registry.agents (created_at desc, id desc);
-create index agents_unsettled on registry.agents (id) where teg_sequence < sequence;
+create index agents_unsettled on registry.agents (id) where teg_sequence < sequence or intent is not null;
 
 -- The genesis grant that a developer is due; committed with the first agent, once per grant key.
 create table registry.grants_due (
@@ -208,6 +215,27 @@ create table registry.invites (
 );
 alter table registry.accounts add column invite uuid references registry.invites (id);
 ` },
+  { name: "0008-signing-key-revocation.sql", sql: `-- A revoked signing key stays as a fact; its kid may be enrolled again.
+alter table registry.signing_keys add column revoked_at timestamptz;
+alter table registry.signing_keys drop constraint signing_keys_kid;
+create unique index signing_keys_kid on registry.signing_keys (account, kid) where revoked_at is null;
+` },
+  { name: "0010-agent-versions.sql", sql: `-- Every card that an agent ever had, by the envelope sequence that published it; never changed, never deleted.
+create table registry.agent_versions (
+  agent uuid not null references registry.agents (id),
+  sequence bigint not null check (sequence > 0),
+  card_text text not null,
+  card_original text,
+  card_etag text not null,
+  card_digest text not null,
+  card_version text not null,
+  signature_status text not null,
+  signature_form text,
+  signature_kid text,
+  created_at timestamptz not null,
+  primary key (agent, sequence)
+);
+` },
   { name: "0020-discovery.sql", sql: `-- The index of discovery: one row per card, local and federated alike, and the dictionary for suggestions and typos.
 
 -- pg_trgm may stand in any schema (hosted databases have their own habits): what needs it is made by its real name.
@@ -305,5 +333,74 @@ create index discovery_origin on registry.discovery_cards (origin_registry, did)
 create index discovery_provider on registry.discovery_cards (provider_key) where visible;
 create index discovery_country on registry.discovery_cards (country, quality desc, did) where visible;
 create index discovery_name on registry.discovery_cards (name_key) where visible;
+` },
+  { name: "0040-settings.sql", sql: `-- Settings that operators have set; a name without a row has its value from the environment, else the default.
+create table registry.settings (
+  name text primary key,
+  value text not null,                 -- canonical text: "0.005", "1000", "true", "60"
+  actor text not null,
+  changed_at timestamptz not null
+);
+-- One row: the version that each change raises, and the fee rate that it stands for at the TEG.
+create table registry.settings_state (
+  one boolean primary key default true check (one),
+  version bigint not null check (version >= 0),
+  fee_rate text                        -- null until the first posting to the TEG
+);
+insert into registry.settings_state (version) values (0);
+` },
+  { name: "0041-audit-trail.sql", sql: `-- What operators did: one row per act, written in the act's own transaction; history is never changed.
+create table registry.audit_trail (
+  position bigint generated always as identity primary key,
+  id uuid not null unique,
+  actor text not null,
+  act text not null,                   -- settings.change, account.change, ...
+  object text not null,                -- <kind>/<id or name>
+  before json,                         -- values without secrets
+  after json,
+  request_id text not null,
+  happened_at timestamptz not null
+);
+create index audit_trail_time on registry.audit_trail (happened_at);
+create index audit_trail_object on registry.audit_trail (object, position);
+create function registry.refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'registry.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
+end $$;
+create trigger audit_trail_kept before update or delete on registry.audit_trail
+  for each row execute function registry.refuse_change();
+create trigger audit_trail_not_emptied before truncate on registry.audit_trail
+  for each statement execute function registry.refuse_change();
+` },
+  { name: "0050-tasks.sql", sql: `-- Who holds a background task: each acquisition takes the next epoch, and writes of older ones are refused.
+create table registry.task_epochs (
+  task text primary key,
+  epoch bigint not null,
+  holder text not null,
+  acquired_at timestamptz not null,
+  released_at timestamptz
+);
+-- Leases of the time without Redis; the epoch keeps writes right, this only keeps work from being done twice.
+create table registry.task_leases (
+  name text primary key,
+  token text not null,
+  until timestamptz not null
+);
+-- One row for each due time of a task: claimed by one holder, completed once.
+create table registry.task_runs (
+  task text not null,
+  slot timestamptz not null,
+  epoch bigint not null,
+  attempt integer not null,
+  holder text not null,
+  trigger text not null constraint task_runs_trigger check (trigger in ('clock', 'manual')),
+  state text not null constraint task_runs_state
+    check (state in ('running', 'completed', 'failed', 'timed_out', 'interrupted')),
+  started_at timestamptz not null,
+  finished_at timestamptz,
+  counts json,
+  error text,
+  primary key (task, slot)
+);
 ` },
 ]

@@ -39,6 +39,9 @@ export interface OpenCall<C> {
   close(status: number, response: Response, problem?: Problem): Response
 }
 
+/** How long after the deadline the work may still say how it ended. */
+const LAST_WORDS_MS = 100
+
 const anonymous: Caller = { kind: 'anonymous' }
 
 /** Ports of a service from its resources. */
@@ -117,7 +120,8 @@ export function openCall<C extends Context>(
     },
     untilDeadline(work) {
       return new Promise((resolve, reject) => {
-        const onAbort = () => reject(controller.signal.reason)
+        // The work has been told by the signal: its own words ("outcome_unknown") are better than ours, if they come.
+        const onAbort = () => setTimeout(() => reject(controller.signal.reason), LAST_WORDS_MS)
         if (controller.signal.aborted) return onAbort()
         controller.signal.addEventListener('abort', onAbort, { once: true })
         work.then(resolve, reject)

@@ -2,4 +2,607 @@
 import type { Migration } from '#core/platform/database/migrate.ts'
 
 export const migrations: readonly Migration[] = [
+  { name: "0001-ledger.sql", sql: `-- The ledger of the TEG. Amounts are micro-AVT. History is append-only: triggers refuse to change it.
+create table teg.meta (
+  one boolean primary key default true check (one),
+  incarnation uuid not null default gen_random_uuid(),  -- of this database; a restore gets a new one
+  ever_minted boolean not null default false
+);
+insert into teg.meta default values;
+
+-- One row per agent. The only mutable balances; changed by the gate alone. No index on a changing column: updates stay HOT.
+create table teg.accounts (
+  id uuid primary key,
+  balance bigint not null default 0 check (balance >= 0),
+  held bigint not null default 0 check (held >= 0),
+  staked bigint not null default 0 check (staked >= 0),
+  unbonding bigint not null default 0 check (unbonding >= 0),
+  seq bigint not null default 0 check (seq >= 0),             -- legs written so far: 1, 2, 3 ... without gaps
+  status_sequence bigint not null default 0,                  -- envelope sequence of the last status change
+  status smallint not null default 1 check (status in (1, 2, 3)),  -- 1 open, 2 frozen, 3 closed
+  owner uuid not null,
+  opened_at timestamptz not null,
+  did text not null unique,
+  constraint accounts_available check (held <= balance)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+
+-- A batch takes one block of numbers (base + ordinal): blocks of two batches never interleave. 5000 = COMMANDS_MAX.
+create sequence teg.ledger_seq increment by 5000 start with 5000 cache 1;
+
+-- One row per outcome that uses up its key: movements (code null) with both legs, and refusals (code set).
+create table teg.transfers (
+  seq bigint not null,
+  id uuid primary key,
+  idem uuid not null,                -- 128 bits of SHA-256 over scope and key: a short unique index
+  request_hash uuid not null,        -- 128 bits of SHA-256 over what was asked
+  from_agent uuid,                   -- the acting account; null where a system account pays
+  to_agent uuid,
+  amount bigint not null,
+  fee bigint not null default 0,
+  from_seq bigint,                   -- the payer's leg: number and balance after it
+  from_balance bigint,
+  to_seq bigint,
+  to_balance bigint,
+  created_at timestamptz not null,
+  fee_ppm integer not null default 0,
+  fee_snapshot bigint,
+  from_held bigint,                  -- the payer's holds at that moment; null: none
+  refund_of uuid,
+  kind text not null check (kind in ('transfer', 'refund', 'genesis_grant')),
+  scope text,                        -- null: the acting account; else system:<task>
+  key text not null,
+  memo text,
+  reference text,
+  code text,
+  detail text,
+  constraint transfers_idem unique (idem),
+  constraint transfers_seq unique (seq),
+  constraint transfers_amounts check (code is not null or (amount > 0 and fee >= 0 and fee < amount)),
+  constraint transfers_legs check (
+    (code is null) = (to_seq is not null)
+    and (to_seq is null) = (to_balance is null)
+    and (from_seq is null) = (from_balance is null)
+    and (code is not null or (from_seq is null) = (from_agent is null)))
+) with (autovacuum_vacuum_insert_scale_factor = 0.05);
+create unique index transfers_out on teg.transfers (from_agent, from_seq) where from_seq is not null;
+create unique index transfers_in on teg.transfers (to_agent, to_seq) where to_seq is not null;
+create index transfers_refunds on teg.transfers (refund_of) where refund_of is not null and code is null;
+
+-- Status changes that took effect.
+create table teg.account_steps (
+  seq bigint primary key,
+  account uuid not null references teg.accounts (id),
+  sequence bigint not null,
+  status smallint not null,
+  transfer uuid,                     -- where closing moved the balance
+  created_at timestamptz not null
+);
+create index account_steps_account on teg.account_steps (account, seq);
+
+-- System accounts: a batch appends what it changed; nothing is a hot row.
+create table teg.system_deltas (
+  seq bigint not null,
+  account text not null check (account ~ '^(treasury|staking_reserve|rewards_payable|issuance|destruction|suspense|transit:.{1,255})$'),
+  amount bigint not null,
+  created_at timestamptz not null,
+  primary key (account, seq)
+);
+
+-- Rates in force. The newest by settings_version counts; a quote names the one that it was given under.
+create table teg.fee_snapshots (
+  id bigint generated always as identity primary key,
+  settings_version bigint not null unique,
+  base_ppm integer not null check (base_ppm between 5000 and 50000),
+  effective_ppm integer not null check (effective_ppm between 5000 and 50000),
+  created_at timestamptz not null
+);
+insert into teg.fee_snapshots (settings_version, base_ppm, effective_ppm, created_at)
+values (-1, 5000, 5000, clock_timestamp());
+
+-- Genesis grants: one per developer in the life of the TEG.
+create table teg.grants (
+  developer uuid primary key,
+  agent uuid not null references teg.accounts (id),
+  transfer uuid not null,
+  amount bigint not null check (amount > 0),
+  granted_on date not null
+);
+create index grants_day on teg.grants (granted_on);
+
+-- What a key has spent on a UTC day.
+create table teg.key_spending (
+  key_id uuid not null,
+  day date not null,
+  spent bigint not null default 0 check (spent >= 0),
+  primary key (key_id, day)
+) with (fillfactor = 50);
+
+-- Committed batches with events that have no numbers yet: a queue, not history.
+create table teg.outbox (
+  base bigint primary key,
+  events integer not null check (events > 0)
+);
+-- Their events' numbers, contiguous in the order in which the numberer saw the commits.
+create table teg.outbox_numbered (
+  number_last bigint primary key,
+  number_first bigint not null unique,
+  base bigint not null unique,
+  check (number_last >= number_first)
+);
+
+create function teg.refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'teg.% is history: it is never changed', tg_table_name using errcode = 'insufficient_privilege';
+end $$;
+create trigger refuse_change before update or delete on teg.transfers
+  for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.transfers
+  for each statement execute function teg.refuse_change();
+create trigger refuse_change before update or delete on teg.account_steps
+  for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.account_steps
+  for each statement execute function teg.refuse_change();
+create trigger refuse_change before update or delete on teg.system_deltas
+  for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.system_deltas
+  for each statement execute function teg.refuse_change();
+create trigger refuse_change before update or delete on teg.fee_snapshots
+  for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.fee_snapshots
+  for each statement execute function teg.refuse_change();
+create trigger refuse_change before update or delete on teg.grants
+  for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.grants
+  for each statement execute function teg.refuse_change();
+create trigger refuse_change before update or delete on teg.outbox_numbered
+  for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.outbox_numbered
+  for each statement execute function teg.refuse_change();
+create trigger refuse_delete before delete on teg.accounts
+  for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.accounts
+  for each statement execute function teg.refuse_change();
+
+-- Every leg: the postings of a movement sum to zero.
+create view teg.postings as
+select t.seq, leg.leg, t.id as transfer_id, leg.account, leg.amount, leg.balance_after, leg.account_seq, t.created_at
+from teg.transfers t
+cross join lateral (values
+  (0, case when t.from_agent is null then 'system:issuance' end, -t.amount, null::bigint, null::bigint),
+  (1, t.from_agent::text, -t.amount, t.from_balance, t.from_seq),
+  (2, t.to_agent::text, t.amount - t.fee, t.to_balance, t.to_seq),
+  (3, case when t.fee > 0 then 'system:treasury' end, t.fee, null, null)
+) as leg (leg, account, amount, balance_after, account_seq)
+where t.code is null and leg.account is not null;
+` },
+  { name: "ledger/gate.sql", sql: `-- THE GATE: the only statement that moves or creates AVT. N commands in, N outcomes out, in order. Repeatable.
+-- Every other writer of teg.accounts must lock accounts first, in ascending id order, as step 2 does.
+create or replace function teg.avt(p_micro bigint) returns text language sql immutable as $$
+  select trim_scale(p_micro::numeric / 1000000)::text
+$$;
+
+drop function if exists teg.apply_commands;
+create function teg.apply_commands(
+  p_now timestamptz,        -- null: the database's clock, read after the locks
+  p_accounts uuid[],        -- accounts named by id, distinct, ascending
+  p_dids text[],            -- accounts named by did, distinct
+  p_keys uuid[],            -- keys of agents that spend, distinct
+  p_op smallint[],          -- 1 open_account, 2 set_status, 3 transfer, 4 refund, 5 grant
+  p_id uuid[],              -- id of the movement or refusal to come
+  p_idem uuid[],            -- digest of scope and key
+  p_hash uuid[],            -- digest of the request
+  p_key text[],
+  p_twin integer[],         -- first command of this batch with the same idem; 0: this one is the first
+  p_from integer[],         -- place of the acting account in p_accounts || p_dids
+  p_to integer[],           -- place of the payee; null: none named
+  p_amount bigint[],
+  p_memo text[],
+  p_reference text[],
+  p_extra text[]            -- JSON of what only some commands have; null: nothing
+) returns table (
+  o_state smallint,         -- 0 moved, 1 refused, 2 refused and not kept, 3 replay, 4 twin, 5 done, 6 was done before
+  o_code text, o_detail text,
+  o_prior bigint,           -- state 3: number of the first outcome; state 4: its place in this batch
+  o_from uuid, o_from_did text, o_to uuid, o_to_did text,
+  o_amount bigint, o_fee bigint, o_ppm integer, o_available bigint, o_refund_of uuid, o_at timestamptz
+)
+language plpgsql
+set enable_seqscan = off set plan_cache_mode = force_generic_plan set jit = off
+as $gate$
+#variable_conflict error
+declare
+  n constant integer := cardinality(p_op);
+  amount_max constant bigint := 9007199254740991;
+  int8_max constant bigint := 9223372036854775807;
+  v_now timestamptz; v_day date;
+  v_refs uuid[] := p_accounts; v_named uuid[]; v_payers_at integer := 0;
+  -- The locked accounts, by slot.
+  v_ids uuid[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
+  v_seq bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[]; v_slot integer[];
+  v_made uuid[] := '{}';
+  -- What a refund pays back, by command.
+  v_orig uuid[]; v_orig_from uuid[]; v_orig_to uuid[]; v_orig_kind text[]; v_orig_net bigint[]; v_orig_first integer[];
+  v_refunded bigint[];
+  v_prior bigint[]; v_prior_hash uuid[]; v_alias integer[];
+  v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
+  -- Outcomes, by command.
+  r_state smallint[] := array_fill(null::smallint, array[n]); r_code text[] := array_fill(null::text, array[n]);
+  r_detail text[] := r_code; r_prior bigint[] := array_fill(null::bigint, array[n]); r_kind text[] := r_code;
+  r_from uuid[] := array_fill(null::uuid, array[n]); r_to uuid[] := r_from; r_refund uuid[] := r_from;
+  r_from_slot integer[] := array_fill(null::integer, array[n]); r_to_slot integer[] := r_from_slot;
+  r_amount bigint[] := r_prior; r_fee bigint[] := r_prior; r_ppm integer[] := r_from_slot; r_snap bigint[] := r_prior;
+  r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
+  r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior;
+  s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
+  s_transfer uuid[] := '{}';
+  v_rows integer := 0; v_events integer := 0; v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
+  op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; code text; detail text; kind text;
+  amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; free bigint; want smallint; t timestamptz;
+begin
+  -- 1. Accounts that this batch opens are inserted first, so that they can be locked; they count from their command on.
+  if 1 = any (p_op) then
+    with wanted as (
+      select distinct on (p_accounts[c.place]) p_accounts[c.place] as id, c.extra::json as about
+      from unnest(p_op, p_from, p_extra) as c(op, place, extra) where c.op = 1 order by p_accounts[c.place]
+    ), made as (
+      insert into teg.accounts (id, did, owner, opened_at)
+      select w.id, w.about ->> 'did', (w.about ->> 'owner')::uuid, coalesce(p_now, clock_timestamp())
+      from wanted w order by w.id on conflict do nothing returning accounts.id
+    )
+    select coalesce(array_agg(m.id), '{}') into v_made from made m;
+  end if;
+  if cardinality(p_dids) > 0 then
+    select array_agg(acc.id order by d.place) into v_named
+    from unnest(p_dids) with ordinality as d(did, place) left join teg.accounts acc on acc.did = d.did;
+    v_refs := v_refs || v_named;
+  end if;
+  if 4 = any (p_op) then
+    v_payers_at := cardinality(v_refs);
+    select array_agg(o.id order by c.place), array_agg(o.from_agent order by c.place), array_agg(o.to_agent order by c.place),
+      array_agg(o.kind order by c.place), array_agg(o.amount - o.fee order by c.place),
+      array_agg(c.first order by c.place)
+    into v_orig, v_orig_from, v_orig_to, v_orig_kind, v_orig_net, v_orig_first
+    from (
+      select u.place, u.original, min(u.place) over (partition by u.original)::integer as first
+      from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original
+        from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) u
+    ) c
+    left join lateral (select m.id, m.from_agent, m.to_agent, m.kind, m.amount, m.fee from teg.transfers m
+      where m.id = c.original and m.code is null limit 1) o on true;
+    v_refs := v_refs || v_orig_from;
+  end if;
+
+  -- 2. Every account that this batch can change is locked, in ascending id order: no deadlock, no lost update.
+  select array_agg(l.id), array_agg(l.did), array_agg(l.owner), array_agg(l.balance), array_agg(l.held),
+    array_agg(l.staked + l.unbonding), array_agg(l.seq), array_agg(l.status), array_agg(l.status_sequence),
+    array_agg(not (l.id = any (v_made))), array_agg(false)
+  into v_ids, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_status, v_status_seq, v_known, v_dirty
+  from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
+  select array_agg(s.slot::integer order by r.place) into v_slot
+  from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
+  if 5 = any (p_op) then
+    perform pg_advisory_xact_lock(hashtext('teg.genesis_budget'));
+  end if;
+  v_now := coalesce(p_now, clock_timestamp());
+  v_day := (v_now at time zone 'UTC')::date;
+
+  -- 3. New statements, hence new snapshots: what was committed while this batch waited for its locks is seen.
+  select array_agg(f.seq order by c.place), array_agg(f.request_hash order by c.place) into v_prior, v_prior_hash
+  from unnest(p_idem) with ordinality as c(idem, place)
+  left join lateral (select m.seq, m.request_hash from teg.transfers m where m.idem = c.idem limit 1) f on true;
+  v_alias := array_fill(0, array[n]);
+  select s.id, s.effective_ppm into v_snap_now, v_ppm_now from teg.fee_snapshots s order by s.settings_version desc limit 1;
+  if 4 = any (p_op) then
+    select array_agg(coalesce(d.paid, 0) order by c.place) into v_refunded
+    from unnest(v_orig) with ordinality as c(id, place)
+    left join lateral (select sum(m.amount)::bigint as paid from teg.transfers m
+      where m.refund_of = c.id and m.code is null) d on true;
+  end if;
+  if 5 = any (p_op) then
+    select coalesce(sum(g.amount), 0)::bigint into v_granted from teg.grants g where g.granted_on = v_day;
+  end if;
+  if cardinality(p_keys) > 0 then
+    insert into teg.key_spending (key_id, day) select u.id, v_day from unnest(p_keys) as u(id) order by u.id
+    on conflict do nothing;
+    perform from teg.key_spending s where s.key_id = any (p_keys) and s.day = v_day order by s.key_id for update;
+    select array_agg(s.spent order by u.place) into v_spent
+    from unnest(p_keys) with ordinality as u(id, place) join teg.key_spending s on s.key_id = u.id and s.day = v_day;
+  end if;
+
+  -- 4. In order over memory: each command sees what the earlier ones did, each is accepted or refused by itself.
+  for i in 1 .. n loop
+    op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0;
+    code := null; detail := null; kind := null; keep := true; fee := 0; ppm := 0; snap := null; amount := p_amount[i];
+
+    if op = 1 then
+      if a is null or v_dids[a] <> x ->> 'did' or v_owners[a] <> (x ->> 'owner')::uuid then
+        r_state[i] := 2; r_code[i] := 'idempotency_key_reused';
+        r_detail[i] := 'The account or its did is already there with another did or owner.';
+      else
+        r_state[i] := case when v_known[a] then 6 else 5 end;
+        v_known[a] := true;
+      end if;
+      continue;
+    end if;
+    if a is null or not v_known[a] then
+      r_state[i] := 2; r_code[i] := 'agent_not_found'; r_detail[i] := 'The TEG has no account of the acting agent.';
+      continue;
+    end if;
+
+    -- A known key gets its first answer, whatever has changed since.
+    if op <> 2 then
+      if v_prior[i] is not null then
+        if v_prior_hash[i] = p_hash[i] then
+          r_state[i] := 3; r_prior[i] := v_prior[i];
+          continue;
+        end if;
+        code := 'idempotency_key_reused';
+      else
+        f := case when p_twin[i] = 0 then i else p_twin[i] end;
+        j := v_alias[f];
+        if j > 0 then
+          if p_hash[j] = p_hash[i] then
+            r_state[i] := 4; r_prior[i] := j;
+            continue;
+          end if;
+          code := 'idempotency_key_reused';
+        end if;
+      end if;
+      if code is not null then
+        r_state[i] := 2;
+        r_code[i] := case when op = 5 then 'already_granted' else code end;
+        r_detail[i] := case when op = 5 then 'This developer had the genesis grant for another agent.'
+          else 'The key was used with another request; its first outcome stands.' end;
+        continue;
+      end if;
+    end if;
+
+    if op = 2 then
+      want := (x ->> 'status')::smallint;
+      if (x ->> 'sequence')::bigint < v_status_seq[a]
+        or ((x ->> 'sequence')::bigint = v_status_seq[a] and want = v_status[a]) then
+        r_state[i] := 6;
+        continue;
+      end if;
+      keep := false;
+      if want = 3 then
+        if v_held[a] > 0 or v_staked[a] > 0 then
+          code := 'agent_not_empty'; detail := 'The account has holds or stakes; end them before it is closed.';
+        elsif v_balance[a] > 0 then
+          if p_to[i] is null then
+            code := 'agent_not_empty';
+            detail := 'The account holds ' || teg.avt(v_balance[a]) || ' AVT; name an agent that takes them over.';
+          elsif b is null or not v_known[b] then
+            code := 'agent_not_found'; detail := 'The agent that shall take the balance over is unknown here.';
+          elsif a = b then
+            code := 'same_agent'; detail := 'The balance must move to another agent.';
+          elsif v_status[a] <> 1 or v_status[b] <> 1 then
+            code := 'agent_not_active'; detail := 'A balance moves only between active agents.';
+          else
+            kind := 'transfer'; amount := v_balance[a];
+          end if;
+        end if;
+      end if;
+
+    elsif op = 5 then
+      keep := false; kind := 'genesis_grant'; b := a; a := null;
+      if amount < 1 or amount > amount_max then
+        code := 'amount_out_of_range'; detail := 'A grant is 0.000001 to 9007199254.740991 AVT.';
+      elsif v_status[b] <> 1 then
+        code := 'agent_not_active'; detail := 'The agent is not active.';
+      elsif v_granted + amount > (x ->> 'budget')::bigint then
+        code := 'budget_exhausted'; detail := 'The grant stays due; the budget is renewed at 00:00 UTC.';
+      end if;
+
+    else
+      kind := case when op = 4 then 'refund' else 'transfer' end;
+      q := x -> 'quote';
+      if op = 4 then
+        b := v_slot[v_payers_at + i]; f := v_orig_first[i];
+        if amount is null and v_orig[i] is not null then
+          amount := v_orig_net[i] - v_refunded[f];
+        end if;
+        if v_orig[i] is null or v_orig_to[i] is distinct from v_ids[a] or v_orig_kind[i] = 'genesis_grant' then
+          code := 'not_found'; detail := 'This agent has received no such transfer.';
+        elsif v_orig_kind[i] = 'refund' then
+          code := 'refund_exceeds'; detail := 'A refund can''t be refunded.';
+        elsif amount <= 0 and v_orig_net[i] - v_refunded[f] <= 0 then
+          code := 'refund_exceeds'; detail := 'All of the transfer has been paid back.';
+        elsif amount < 1 or amount > amount_max then
+          code := 'amount_out_of_range'; detail := 'A refund is 0.000001 to 9007199254.740991 AVT.';
+        elsif amount > v_orig_net[i] - v_refunded[f] then
+          code := 'refund_exceeds';
+          detail := teg.avt(v_orig_net[i] - v_refunded[f]) || ' AVT of the transfer can still be paid back.';
+        end if;
+      elsif amount < 100 or amount > amount_max then
+        code := 'amount_out_of_range'; detail := 'A transfer is 0.0001 to 9007199254.740991 AVT.';
+      end if;
+      if code is not null then
+        null;
+      elsif b is null or not v_known[b] then
+        code := 'agent_not_found'; detail := 'The payee is unknown here.';
+      elsif a = b then
+        code := 'same_agent'; detail := 'Payer and payee are the same agent.';
+      elsif v_status[a] <> 1 then
+        code := 'agent_not_active'; detail := 'The payer is not active.';
+      elsif v_status[b] <> 1 then
+        code := 'agent_not_active'; detail := 'The payee is not active.';
+      elsif op = 3 then
+        snap := v_snap_now; ppm := v_ppm_now;
+        if q is not null then
+          if v_snap is distinct from (q ->> 'fee_snapshot')::bigint then
+            select s.id, s.effective_ppm into v_snap, v_snap_ppm from teg.fee_snapshots s
+            where s.id = (q ->> 'fee_snapshot')::bigint;
+          end if;
+          if not (q ->> 'matches')::boolean or q ->> 'valid_until' is null or v_snap is null
+            or v_snap <> (q ->> 'fee_snapshot')::bigint then
+            code := 'quote_mismatch'; detail := 'The quote is not one of this registry for these fields.';
+          elsif v_now > (q ->> 'valid_until')::timestamptz then
+            code := 'quote_expired'; detail := 'The quote was valid until ' || (q ->> 'valid_until') || '.';
+          else
+            snap := v_snap; ppm := v_snap_ppm;
+          end if;
+        end if;
+        -- ceil(amount x ppm / 1e6), at least 1, in parts: the whole product would not fit.
+        fee := greatest(1, (amount / 1000000) * ppm + ((amount % 1000000) * ppm + 999999) / 1000000);
+      end if;
+      q := x -> 'limits';
+      if code is null and q is not null then
+        k := (q ->> 'slot')::integer;
+        if amount > (q ->> 'per_transfer')::bigint then
+          code := 'limit_exceeded';
+          detail := 'The key may spend ' || teg.avt((q ->> 'per_transfer')::bigint) || ' AVT in one transfer.';
+        elsif q -> 'payees' is not null and not ((q -> 'payees')::jsonb ?| array[v_ids[b]::text, v_dids[b]]) then
+          code := 'limit_exceeded'; detail := 'The key may not pay this agent.';
+        elsif amount > (q ->> 'per_day')::bigint - v_spent[k] then
+          code := 'limit_exceeded';
+          detail := 'The key may spend ' || teg.avt(greatest(0, (q ->> 'per_day')::bigint - v_spent[k])) || ' AVT more today (UTC).';
+        end if;
+      end if;
+      if code is null and amount > v_balance[a] - v_held[a] then
+        code := 'insufficient_funds';
+        detail := 'The payer has ' || teg.avt(v_balance[a] - v_held[a]) || ' AVT available; ' || teg.avt(amount) || ' are needed.';
+      end if;
+    end if;
+
+    if code is null and kind is not null and v_balance[b] > int8_max - amount - v_staked[b] then
+      code := 'amount_out_of_range'; detail := 'The payee''s account can''t take that much.';
+    end if;
+    if code is not null then
+      r_state[i] := case when keep then 1 else 2 end; r_code[i] := code; r_detail[i] := detail;
+      if not keep then
+        continue;
+      end if;
+      r_kind[i] := kind; r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_amount[i] := coalesce(amount, 0); r_fee[i] := 0; r_ppm[i] := 0;
+      r_refund[i] := case when op = 4 then v_orig[i] end;
+      v_rows := v_rows + 1;
+    elsif kind is not null then
+      r_state[i] := 0; r_kind[i] := kind; r_amount[i] := amount; r_fee[i] := fee; r_ppm[i] := ppm; r_snap[i] := snap;
+      if a is not null then
+        v_balance[a] := v_balance[a] - amount; v_seq[a] := v_seq[a] + 1; v_dirty[a] := true;
+        r_from[i] := v_ids[a]; r_from_slot[i] := a; r_from_seq[i] := v_seq[a]; r_from_balance[i] := v_balance[a];
+        r_from_held[i] := nullif(v_held[a], 0);
+      else
+        v_issued := v_issued + amount; v_granted := v_granted + amount;
+      end if;
+      v_balance[b] := v_balance[b] + (amount - fee); v_seq[b] := v_seq[b] + 1; v_dirty[b] := true;
+      r_to[i] := v_ids[b]; r_to_slot[i] := b; r_to_seq[i] := v_seq[b]; r_to_balance[i] := v_balance[b];
+      if op = 4 then
+        r_refund[i] := v_orig[i]; v_refunded[v_orig_first[i]] := v_refunded[v_orig_first[i]] + amount;
+      end if;
+      if k > 0 then
+        v_spent[k] := v_spent[k] + amount;
+      end if;
+      v_fees := v_fees + fee; v_events := v_events + 1; v_rows := v_rows + 1;
+    end if;
+    if op = 2 then
+      v_status[a] := want; v_status_seq[a] := (x ->> 'sequence')::bigint; v_dirty[a] := true;
+      r_state[i] := coalesce(r_state[i], 5);
+      s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || v_status_seq[a];
+      s_status := s_status || want; s_transfer := s_transfer || case when kind is not null then p_id[i] end;
+    else
+      v_alias[case when p_twin[i] = 0 then i else p_twin[i] end] := i;
+    end if;
+  end loop;
+
+  -- 5. One write of each kind.
+  if v_rows > 0 or cardinality(s_at) > 0 then
+    v_base := nextval('teg.ledger_seq');
+  end if;
+  if v_rows > 0 then
+    insert into teg.transfers (seq, id, idem, request_hash, from_agent, to_agent, amount, fee, from_seq, from_balance,
+      to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
+    select v_base + c.place - 1, c.id, c.idem, c.hash, c.payer, c.payee, c.amount, c.fee, c.from_seq, c.from_balance,
+      c.to_seq, c.to_balance, v_now, c.ppm, c.snap, c.from_held, c.refund, c.kind,
+      case c.op when 2 then 'system:status' when 5 then 'system:genesis' end, c.key, c.memo, c.reference, c.code, c.detail
+    from unnest(p_op, r_state, p_id, p_idem, p_hash, r_from, r_to, r_amount, r_fee, r_from_seq, r_from_balance, r_to_seq,
+      r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo, p_reference, r_code, r_detail)
+      with ordinality as c(op, state, id, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
+      to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, place)
+    where c.state < 2;
+  end if;
+  update teg.accounts acc set balance = u.balance, seq = u.seq, status = u.status, status_sequence = u.status_seq
+  from unnest(v_ids, v_balance, v_seq, v_status, v_status_seq, v_dirty) as u(id, balance, seq, status, status_seq, dirty)
+  where acc.id = u.id and u.dirty;
+  if v_fees > 0 or v_issued > 0 then
+    insert into teg.system_deltas (seq, account, amount, created_at)
+    select v_base, d.account, d.amount, v_now
+    from (values ('treasury', v_fees), ('issuance', -v_issued)) as d(account, amount) where d.amount <> 0;
+  end if;
+  if v_issued > 0 then
+    insert into teg.grants (developer, agent, transfer, amount, granted_on)
+    select (c.extra::json ->> 'developer')::uuid, c.agent, c.id, c.amount, v_day
+    from unnest(p_op, r_state, r_to, p_id, r_amount, p_extra) as c(op, state, agent, id, amount, extra)
+    where c.op = 5 and c.state = 0;
+  end if;
+  if cardinality(s_at) > 0 then
+    insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
+    select v_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, v_now
+    from unnest(s_at, s_account, s_sequence, s_status, s_transfer) as s(place, account, sequence, status, transfer);
+  end if;
+  if cardinality(p_keys) > 0 then
+    update teg.key_spending s set spent = u.spent from unnest(p_keys, v_spent) as u(id, spent)
+    where s.key_id = u.id and s.day = v_day and s.spent <> u.spent;
+  end if;
+  if v_events > 0 then
+    insert into teg.outbox (base, events) values (v_base, v_events);
+  end if;
+
+  return query
+  select c.state, c.code, c.detail, c.prior, c.payer, v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee,
+    c.ppm, c.from_balance - coalesce(c.from_held, 0), c.refund, v_now
+  from unnest(r_state, r_code, r_detail, r_prior, r_from, r_from_slot, r_to, r_to_slot, r_amount, r_fee, r_ppm,
+    r_from_balance, r_from_held, r_refund) with ordinality
+    as c(state, code, detail, prior, payer, from_slot, payee, to_slot, amount, fee, ppm, from_balance, from_held, refund, place)
+  order by c.place;
+end $gate$;
+` },
+  { name: "ledger/read.sql", sql: `-- Functions of reads. Repeatable: re-applied when its text changes.
+-- The number of an account's last leg at a moment and before a ledger number: a binary search, since legs are dense.
+create or replace function teg.last_leg(p_account uuid, p_at timestamptz, p_inclusive boolean, p_seq bigint)
+returns bigint language plpgsql stable set enable_seqscan = off as $$
+declare
+  v_low bigint := 0;
+  v_high bigint := coalesce((select a.seq from teg.accounts a where a.id = p_account), 0);
+  v_middle bigint;
+  v_at timestamptz;
+  v_seq bigint;
+begin
+  if p_at is null and p_seq is null then
+    return v_high;
+  end if;
+  while v_low < v_high loop
+    v_middle := (v_low + v_high + 1) / 2;
+    select l.created_at, l.seq into v_at, v_seq from (
+      select o.created_at, o.seq from teg.transfers o where o.from_agent = p_account and o.from_seq = v_middle
+      union all
+      select i.created_at, i.seq from teg.transfers i where i.to_agent = p_account and i.to_seq = v_middle
+    ) l;
+    if (p_at is null or v_at < p_at or (p_inclusive and v_at = p_at)) and (p_seq is null or v_seq < p_seq) then
+      v_low := v_middle;
+    else
+      v_high := v_middle - 1;
+    end if;
+  end loop;
+  return v_low;
+end $$;
+
+-- Gives committed batches their events' numbers. One numberer at a time; each statement sees the commits before it.
+create or replace function teg.number_outbox(p_batches integer) returns void language plpgsql as $$
+begin
+  if not exists (select from teg.outbox) then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtext('teg.number_outbox'));
+  with taken as (
+    delete from teg.outbox o where o.base in (select w.base from teg.outbox w order by w.base limit p_batches)
+    returning o.base, o.events
+  ), counted as (
+    select t.base, t.events, sum(t.events) over (order by t.base) as so_far from taken t
+  )
+  insert into teg.outbox_numbered (number_last, number_first, base)
+  select n.last + c.so_far, n.last + c.so_far - c.events + 1, c.base
+  from counted c, (select coalesce(max(b.number_last), 0) as last from teg.outbox_numbered b) n;
+end $$;
+` },
 ]

@@ -16,6 +16,8 @@ import {
 } from '#core/base/shapes.ts'
 
 export const IdempotencyKey = z.string().regex(/^[\x21-\x7e]{1,128}$/)
+/** A key as it travels: an item of a batch has the batch's key and `:<index>` (at most 999). */
+const CommandKey = z.string().regex(/^[\x21-\x7e]{1,132}$/)
 const Hash = z.string().regex(/^[0-9a-f]{64}$/)
 
 export const AccountStatus = z.enum(['open', 'frozen', 'closed'])
@@ -59,7 +61,7 @@ export const SetStatus = z.strictObject({
 /** Moves AVT. `hash` covers the operation and the fields as the caller named them, amounts canonical. */
 export const TransferCommand = z.strictObject({
   op: z.literal('transfer'),
-  key: IdempotencyKey,
+  key: CommandKey,
   hash: Hash,
   from_agent: Uuid,
   to_agent: AgentRef,
@@ -72,7 +74,7 @@ export const TransferCommand = z.strictObject({
 /** Pays a transfer back, in whole (amount null) or in part; the acting account is the payee of the original. */
 export const RefundCommand = z.strictObject({
   op: z.literal('refund'),
-  key: IdempotencyKey,
+  key: CommandKey,
   hash: Hash,
   agent: Uuid,
   transfer_id: Uuid,
@@ -123,13 +125,23 @@ export const Transfer = z.strictObject({
 })
 export type Transfer = z.infer<typeof Transfer>
 
+/** What a grant has credited: no Transfer, since no agent pays. It stands in the statement and in the postings. */
+export const GrantResult = z.strictObject({
+  transfer_id: Uuid,
+  agent: Uuid,
+  developer: Uuid,
+  amount: AmountOut,
+})
+
 /** Outcome of one command, in the order of the commands. */
 export const Outcome = z.strictObject({
   ok: z.boolean(),
   /** The first outcome of this key is given again. */
   replayed: z.boolean(),
-  /** With ok: the Transfer of transfer, refund and grant (grant: a plain credit, see GrantResult). */
+  /** With ok: the Transfer of a transfer, a refund and a closing that moved the balance; null for all else. */
   transfer: Transfer.nullable(),
+  /** With ok: what a grant has credited. */
+  grant: GrantResult.optional(),
   /** Without ok. */
   error: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
 })
@@ -195,6 +207,7 @@ export type Supply = z.infer<typeof Supply>
 
 /** GET /treasury. */
 export const Treasury = z.strictObject({ balance: AmountOut, fees_collected: AmountOut, as_of: TimeOut })
+export type Treasury = z.infer<typeof Treasury>
 
 /** GET /fees: the snapshot in force; POST /fees {FeePosting} -> the snapshot in force after it. */
 export const FeeSnapshot = z.strictObject({

@@ -1,5 +1,113 @@
-/** Rows to come. */
-import { defineFunction } from '#core/runtime/define-function.ts'
+/** The TEG's inside address: commands to the gate, and reads. Only the registry calls it, with the service token. */
+import { IdPath } from '#core/base/shapes.ts'
+import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 import type { TegContext } from '#core/teg/context.ts'
+import { feeErrors } from '#core/teg/fees/errors.ts'
+import { postFees } from '#core/teg/fees/post-fees.ts'
+import { readFees } from '#core/teg/fees/read-fees.ts'
+import { ledgerErrors } from '#core/teg/ledger/errors.ts'
+import { postCommands } from '#core/teg/ledger/post-commands.ts'
+import { readBalance } from '#core/teg/ledger/read-balance.ts'
+import { readStatement } from '#core/teg/ledger/read-statement.ts'
+import { readTransfer } from '#core/teg/ledger/read-transfer.ts'
+import { BalanceQuery, PostingsQuery, StatementQuery } from '#core/teg/ledger/schema.ts'
+import { searchTransfers } from '#core/teg/ledger/search-transfers.ts'
+import { readOutbox } from '#core/teg/outbox/read-outbox.ts'
+import { readPostings } from '#core/teg/outbox/read-postings.ts'
+import { OutboxQuery } from '#core/teg/outbox/schema.ts'
+import { readSupply } from '#core/teg/supply/read-supply.ts'
+import { readTreasury } from '#core/teg/supply/read-treasury.ts'
+import * as wire from '#core/wire/teg.ts'
 
-export default defineFunction<TegContext>({ tag: 'teg-ledger', rows: [] })
+const { get, post } = rowsOf<TegContext>()
+const inside = { callers: ['service'], idempotency: 'none' } as const
+
+export default defineFunction<TegContext>({
+  tag: 'teg-ledger',
+  bodyLimitBytes: 64 * 1024 * 1024,
+  rows: [
+    post(
+      '/commands',
+      {
+        ...inside,
+        summary: 'Runs commands through the gate, in order; each has its own outcome',
+        body: wire.CommandBatch,
+        reply: wire.OutcomeBatch,
+        errors: [ledgerErrors],
+      },
+      ({ ctx, body }) => postCommands(ctx, body.commands),
+    ),
+    get(
+      '/accounts/:id/balance',
+      {
+        ...inside,
+        summary: 'The balance of an agent, now or at a moment',
+        params: IdPath,
+        query: BalanceQuery,
+        reply: wire.Balance,
+      },
+      ({ ctx, params, query }) => readBalance(ctx, params.id, query.at),
+    ),
+    get(
+      '/accounts/:id/statement',
+      {
+        ...inside,
+        summary: 'The statement of an agent, newest first',
+        params: IdPath,
+        query: StatementQuery,
+        reply: wire.StatementPage,
+      },
+      ({ ctx, params, query }) => readStatement(ctx, params.id, query),
+    ),
+    post(
+      '/transfers/search',
+      {
+        ...inside,
+        summary: 'Transfers of agents, newest first',
+        body: wire.TransferSearch,
+        reply: wire.TransferPage,
+      },
+      ({ ctx, body }) => searchTransfers(ctx, body),
+    ),
+    get(
+      '/transfers/:id',
+      { ...inside, summary: 'A transfer', params: IdPath, reply: wire.Transfer },
+      ({ ctx, params }) => readTransfer(ctx, params.id),
+    ),
+    get('/supply', { ...inside, summary: 'The supply, in one snapshot', reply: wire.Supply }, ({ ctx }) =>
+      readSupply(ctx),
+    ),
+    get('/treasury', { ...inside, summary: 'The treasury', reply: wire.Treasury }, ({ ctx }) =>
+      readTreasury(ctx),
+    ),
+    get('/fees', { ...inside, summary: 'The rates in force', reply: wire.FeeSnapshot }, ({ ctx }) =>
+      readFees(ctx),
+    ),
+    post(
+      '/fees',
+      {
+        ...inside,
+        summary: 'Brings rates into force',
+        body: wire.FeePosting,
+        reply: wire.FeeSnapshot,
+        errors: [feeErrors],
+      },
+      ({ ctx, body }) => postFees(ctx, body),
+    ),
+    get(
+      '/outbox',
+      {
+        ...inside,
+        summary: 'Events of committed batches, numbered without gaps',
+        query: OutboxQuery,
+        reply: wire.OutboxPage,
+      },
+      ({ ctx, query }) => readOutbox(ctx, query),
+    ),
+    get(
+      '/postings',
+      { ...inside, summary: 'Every leg, in commit order', query: PostingsQuery, reply: wire.PostingPage },
+      ({ ctx, query }) => readPostings(ctx, query),
+    ),
+  ],
+})

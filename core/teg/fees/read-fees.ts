@@ -1,0 +1,16 @@
+/** The fee snapshot in force. */
+import { formatRate } from '#core/base/amount.ts'
+import type { FeeSnapshot } from '#core/wire/teg.ts'
+import type { TegContext } from '../context.ts'
+import { readNewestSnapshot } from './queries.ts'
+
+export async function readFees(ctx: TegContext): Promise<FeeSnapshot> {
+  const row = await readNewestSnapshot(ctx.db)
+  return {
+    id: row.id.toString(),
+    settings_version: Number(row.settings_version),
+    base_rate: formatRate(BigInt(row.base_ppm)),
+    effective_rate: formatRate(BigInt(row.effective_ppm)),
+    created_at: row.created_at.toISOString(),
+  }
+}

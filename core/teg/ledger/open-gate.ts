@@ -1,0 +1,151 @@
+/** The gate's lanes: a lane takes all that is queued when it becomes free and runs it as one batch; no timer. */
+import type { Database } from '#core/platform/database/database.ts'
+import { lostConnection, violates } from '#core/platform/database/database.ts'
+import type { Log } from '#core/platform/log.ts'
+import { COMMANDS_MAX, type Outcome } from '#core/wire/teg.ts'
+import { buildOutcomes } from './build-outcomes.ts'
+import { encodeCommands, type ParsedCommand } from './encode-commands.ts'
+import { fail } from './errors.ts'
+import { applyCommands, readOutcomes } from './queries.ts'
+
+/** Commands that may wait; beyond it nothing more is taken. */
+export const QUEUED_MAX = 20_000
+const LANES_ON_SERVER = 2
+/** Tries of one batch after a deadlock, a rival's key or a lost connection: the keys make a repeat safe. */
+const TRIES_MAX = 4
+
+export interface Gate {
+  /**
+   * Runs commands in order, in one batch together with what else is queued.
+   * @throws 503 overloaded when the queue is full, 503 ledger_unavailable when the database is away
+   */
+  post(commands: readonly ParsedCommand[]): Promise<Outcome[]>
+  /** Commands that wait. */
+  queued(): number
+}
+
+export interface GateOptions {
+  /** Not bound to a call: a caller that goes away does not cancel a batch. */
+  readonly db: Database
+  readonly clock: { readonly fixed: Date | null }
+  readonly newId: () => string
+  readonly log: Log
+  readonly lanes?: number
+  readonly queuedMax?: number
+}
+
+interface Waiting {
+  readonly commands: readonly ParsedCommand[]
+  readonly resolve: (outcomes: Outcome[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Opens the gate of a process. */
+export function openGate(options: GateOptions): Gate {
+  const lanes = options.lanes ?? (options.db.kind === 'pg' ? LANES_ON_SERVER : 1)
+  const queuedMax = options.queuedMax ?? QUEUED_MAX
+  const queue: Waiting[] = []
+  let queued = 0
+  let busy = 0
+
+  const take = (): Waiting[] => {
+    let size = 0
+    let count = 0
+    while (count < queue.length) {
+      const next = (queue[count] as Waiting).commands.length
+      if (count > 0 && size + next > COMMANDS_MAX) break
+      size += next
+      count++
+    }
+    queued -= size
+    return queue.splice(0, count)
+  }
+  const run = async () => {
+    busy++
+    // What arrives in the same turn of the event loop travels together.
+    await Promise.resolve()
+    while (queue.length > 0) await runBatch(options, take())
+    busy--
+  }
+  return {
+    queued: () => queued,
+    post(commands) {
+      if (queued + commands.length > queuedMax)
+        throw fail('overloaded', `${queued} commands are waiting; nothing was done.`, {
+          headers: { 'retry-after': '1' },
+        })
+      queued += commands.length
+      return new Promise((resolve, reject) => {
+        queue.push({ commands, resolve, reject })
+        if (busy < lanes) void run()
+      })
+    },
+  }
+}
+
+async function runBatch(options: GateOptions, waiting: readonly Waiting[]): Promise<void> {
+  try {
+    const outcomes = await applyOrHalve(
+      options,
+      waiting.flatMap((entry) => entry.commands),
+    )
+    let at = 0
+    for (const { commands, resolve } of waiting) {
+      resolve(outcomes.slice(at, at + commands.length))
+      at += commands.length
+    }
+  } catch (error) {
+    for (const { reject } of waiting) reject(error)
+  }
+}
+
+/** Runs a batch; one that the database refuses is halved until the command at fault stands alone. */
+async function applyOrHalve(options: GateOptions, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
+  try {
+    return await applyWithRetries(options, commands)
+  } catch (error) {
+    if (lostConnection(error))
+      throw fail('ledger_unavailable', undefined, { cause: error, headers: { 'retry-after': '1' } })
+    if (commands.length === 1) {
+      options.log.error({ error }, 'the gate could not run a command')
+      const detail = 'The TEG could not run this command; the failure has been logged.'
+      return [{ ok: false, replayed: false, transfer: null, error: { code: 'internal_error', detail } }]
+    }
+    const middle = commands.length >> 1
+    const first = await applyOrHalve(options, commands.slice(0, middle))
+    return [...first, ...(await applyOrHalve(options, commands.slice(middle)))]
+  }
+}
+
+async function applyWithRetries(
+  options: GateOptions,
+  commands: readonly ParsedCommand[],
+): Promise<Outcome[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await apply(options, commands)
+    } catch (error) {
+      if (attempt >= TRIES_MAX || !isPassing(error)) throw error
+    }
+  }
+}
+
+/** Failures that a repeat of the same batch gets over. */
+function isPassing(error: unknown): boolean {
+  const code = (error as { code?: string } | null)?.code ?? ''
+  return (
+    code === '40P01' ||
+    code === '40001' ||
+    violates(error, 'transfers_idem') ||
+    violates(error, 'grants_pkey') ||
+    lostConnection(error)
+  )
+}
+
+async function apply(options: GateOptions, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
+  const batch = encodeCommands(commands, options.newId)
+  const rows = await applyCommands(options.db, options.clock.fixed, batch)
+  const seqs = rows.filter((row) => row.o_state === 3).map((row) => row.o_prior as bigint)
+  const priors = seqs.length > 0 ? await readOutcomes(options.db, seqs) : []
+  return buildOutcomes(commands, batch, rows, new Map(priors.map((row) => [row.seq, row])))
+}

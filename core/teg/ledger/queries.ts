@@ -1,0 +1,209 @@
+/** Statements of the ledger. Only apply_commands writes. */
+import type { Queryable } from '#core/platform/database/database.ts'
+import type { GateArrays } from './encode-commands.ts'
+
+/** One outcome as the gate gives it. */
+export interface GateRow {
+  o_state: number
+  o_code: string | null
+  o_detail: string | null
+  o_prior: bigint | null
+  o_from: string | null
+  o_from_did: string | null
+  o_to: string | null
+  o_to_did: string | null
+  o_amount: bigint | null
+  o_fee: bigint | null
+  o_ppm: number | null
+  o_available: bigint | null
+  o_refund_of: string | null
+  o_at: Date
+}
+
+/** Runs a batch through the gate: one statement, committed when it returns. */
+export function applyCommands(db: Queryable, time: Date | null, batch: GateArrays): Promise<GateRow[]> {
+  return db.query<GateRow>(
+    `select * from teg.apply_commands($1::timestamptz, $2::uuid[], $3::text[], $4::uuid[], $5::smallint[], $6::uuid[],
+       $7::uuid[], $8::uuid[], $9::text[], $10::integer[], $11::integer[], $12::integer[], $13::bigint[], $14::text[],
+       $15::text[], $16::text[])`,
+    [
+      time,
+      batch.accounts,
+      batch.dids,
+      batch.keys,
+      batch.op,
+      batch.id,
+      batch.idem,
+      batch.hash,
+      batch.key,
+      batch.twin,
+      batch.from,
+      batch.to,
+      batch.amount,
+      batch.memo,
+      batch.reference,
+      batch.extra,
+    ],
+  )
+}
+
+/** A row of teg.transfers with both dids; `code` is set for a refusal. */
+export interface TransferRow {
+  seq: bigint
+  id: string
+  kind: string
+  scope: string | null
+  key: string
+  from_agent: string | null
+  from_did: string | null
+  to_agent: string | null
+  to_did: string | null
+  amount: bigint
+  fee: bigint
+  fee_ppm: number
+  memo: string | null
+  reference: string | null
+  refund_of: string | null
+  from_seq: bigint | null
+  from_balance: bigint | null
+  from_held: bigint | null
+  to_seq: bigint | null
+  to_balance: bigint | null
+  code: string | null
+  detail: string | null
+  created_at: Date
+}
+
+const TRANSFER = `t.seq, t.id, t.kind, t.scope, t.key, t.from_agent, p.did as from_did, t.to_agent, q.did as to_did,
+  t.amount, t.fee, t.fee_ppm, t.memo, t.reference, t.refund_of, t.from_seq, t.from_balance, t.from_held, t.to_seq,
+  t.to_balance, t.code, t.detail, t.created_at`
+const PARTIES = `left join teg.accounts p on p.id = t.from_agent left join teg.accounts q on q.id = t.to_agent`
+
+/** Outcomes by ledger number: what a known key is answered with. */
+export function readOutcomes(db: Queryable, seqs: readonly bigint[]): Promise<TransferRow[]> {
+  return db.query<TransferRow>(
+    `select ${TRANSFER} from unnest($1::bigint[]) as u(seq) join teg.transfers t on t.seq = u.seq ${PARTIES}`,
+    [seqs],
+  )
+}
+
+/** A transfer between agents by id; grants and refusals are none. */
+export async function readTransferRow(db: Queryable, id: string): Promise<TransferRow | undefined> {
+  const rows = await db.query<TransferRow>(
+    `select ${TRANSFER} from teg.transfers t ${PARTIES}
+     where t.id = $1::uuid and t.code is null and t.from_agent is not null`,
+    [id],
+  )
+  return rows[0]
+}
+
+/** Transfers before a ledger number, newest first. */
+export function readTransfers(db: Queryable, before: bigint | null, limit: number): Promise<TransferRow[]> {
+  return db.query<TransferRow>(
+    `select ${TRANSFER} from teg.transfers t ${PARTIES}
+     where t.code is null and t.from_agent is not null and ($1::bigint is null or t.seq < $1)
+     order by t.seq desc limit $2::integer`,
+    [before, limit],
+  )
+}
+
+/** The same of some agents: the newest legs of each by its own dense numbers, merged. */
+export function readTransfersOf(
+  db: Queryable,
+  agents: readonly string[],
+  directions: readonly ('in' | 'out')[],
+  before: bigint | null,
+  limit: number,
+): Promise<TransferRow[]> {
+  return db.query<TransferRow>(
+    `with named as materialized (
+       select a.id, teg.last_leg(a.id, null, null, $3::bigint) as last from (select distinct unnest($1::uuid[]) as id) a
+     ), found as (
+       select l.seq from named n cross join lateral (
+         select o.seq from teg.transfers o
+         where o.from_agent = n.id and o.from_seq <= n.last and 'out' = any ($2::text[])
+         order by o.from_seq desc limit $4::integer) l
+       union
+       select l.seq from named n cross join lateral (
+         select i.seq from teg.transfers i
+         where i.to_agent = n.id and i.to_seq <= n.last and i.from_agent is not null and 'in' = any ($2::text[])
+         order by i.to_seq desc limit $4::integer) l
+     ), newest as (select f.seq from found f order by f.seq desc limit $4::integer)
+     select ${TRANSFER} from newest f join teg.transfers t on t.seq = f.seq ${PARTIES} order by t.seq desc`,
+    [agents, directions, before, limit],
+  )
+}
+
+export interface AccountRow {
+  balance: bigint
+  held: bigint
+  staked: bigint
+  unbonding: bigint
+}
+
+/** The balances of an account. */
+export async function readAccount(db: Queryable, agent: string): Promise<AccountRow | undefined> {
+  const rows = await db.query<AccountRow>(
+    'select a.balance, a.held, a.staked, a.unbonding from teg.accounts a where a.id = $1::uuid',
+    [agent],
+  )
+  return rows[0]
+}
+
+/** The balances of an account at a moment, from its history; zeros before its first leg. */
+export async function readAccountAt(db: Queryable, agent: string, at: Date): Promise<AccountRow | undefined> {
+  const rows = await db.query<AccountRow>(
+    `select coalesce(
+         (select o.from_balance from teg.transfers o where o.from_agent = a.id and o.from_seq = l.last),
+         (select i.to_balance from teg.transfers i where i.to_agent = a.id and i.to_seq = l.last),
+         0)::bigint as balance,
+       coalesce((select o.from_held from teg.transfers o where o.from_agent = a.id and o.from_seq = l.last), 0)::bigint
+         as held,
+       0::bigint as staked, 0::bigint as unbonding
+     from teg.accounts a cross join lateral (select teg.last_leg(a.id, $2::timestamptz, true, null) as last) l
+     where a.id = $1::uuid`,
+    [agent, at],
+  )
+  return rows[0]
+}
+
+export interface LegRow {
+  account_seq: bigint
+  transfer_id: string
+  kind: string
+  outward: boolean
+  amount: bigint
+  fee: bigint
+  counterparty_did: string | null
+  balance_after: bigint
+  created_at: Date
+}
+
+/** Legs of an account from `from` to `to` (both included), before a leg number, newest first. */
+export function readLegs(
+  db: Queryable,
+  agent: string,
+  range: { from: Date | null; to: Date | null; before: bigint | null },
+  limit: number,
+): Promise<LegRow[]> {
+  return db.query<LegRow>(
+    `with bounds as materialized (
+       select case when $2::timestamptz is null then 1 else teg.last_leg($1::uuid, $2, false, null) + 1 end as low,
+         least(teg.last_leg($1::uuid, $3::timestamptz, true, null), $4::bigint - 1) as high
+     ), legs as (
+       (select o.from_seq as account_seq, o.id, o.kind, true as outward, o.amount, o.fee, o.to_agent as other,
+          o.from_balance as balance_after, o.created_at
+        from teg.transfers o, bounds b where o.from_agent = $1::uuid and o.from_seq between b.low and b.high
+        order by o.from_seq desc limit $5::integer)
+       union all
+       (select i.to_seq, i.id, i.kind, false, i.amount - i.fee, 0, i.from_agent, i.to_balance, i.created_at
+        from teg.transfers i, bounds b where i.to_agent = $1::uuid and i.to_seq between b.low and b.high
+        order by i.to_seq desc limit $5::integer)
+     )
+     select l.account_seq, l.id as transfer_id, l.kind, l.outward, l.amount, l.fee, acc.did as counterparty_did,
+       l.balance_after, l.created_at
+     from legs l left join teg.accounts acc on acc.id = l.other
+     order by l.account_seq desc limit $5::integer`,
+    [agent, range.from, range.to, range.before, limit],
+  )
+}

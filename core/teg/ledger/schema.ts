@@ -1,0 +1,9 @@
+/** Shapes of the ledger's reads that stand in addresses. */
+import { z } from 'zod'
+import { PageQuery, Timestamp } from '#core/base/shapes.ts'
+
+const Moment = Timestamp.transform((text) => new Date(text))
+
+export const BalanceQuery = z.strictObject({ at: Moment.optional() })
+export const StatementQuery = PageQuery.extend({ from: Moment.optional(), to: Moment.optional() })
+export const PostingsQuery = PageQuery

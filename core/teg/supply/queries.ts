@@ -1,0 +1,52 @@
+/** Statements over the whole supply: each is one statement, hence one snapshot, and takes no lock. */
+import type { Queryable } from '#core/platform/database/database.ts'
+
+/** Sums come as text: they may pass int8. */
+export interface SupplyRow {
+  issued: string
+  destroyed: string
+  transit: string
+  circulating: string
+  holds: string
+  as_of: Date
+}
+
+export async function readSupplyRow(db: Queryable, time: Date | null): Promise<SupplyRow> {
+  const rows = await db.query<SupplyRow>(
+    `with deltas as (
+       select coalesce(sum(d.amount) filter (where d.account = 'issuance'), 0) as issuance,
+         coalesce(sum(d.amount) filter (where d.account = 'destruction'), 0) as destruction,
+         coalesce(sum(d.amount) filter (where d.account like 'transit:%'), 0) as transit,
+         coalesce(sum(d.amount) filter (where d.account in
+           ('treasury', 'staking_reserve', 'rewards_payable', 'suspense')), 0) as kept
+       from teg.system_deltas d
+     ), agents as (
+       select coalesce(sum(a.balance), 0) + coalesce(sum(a.staked), 0) + coalesce(sum(a.unbonding), 0) as total,
+         coalesce(sum(a.held), 0) as held
+       from teg.accounts a
+     )
+     select (-d.issuance)::text as issued, d.destruction::text as destroyed, (-d.transit)::text as transit,
+       (a.total + d.kept)::text as circulating, a.held::text as holds,
+       coalesce($1::timestamptz, clock_timestamp()) as as_of
+     from deltas d, agents a`,
+    [time],
+  )
+  return rows[0] as SupplyRow
+}
+
+export interface TreasuryRow {
+  balance: string
+  fees: string
+  as_of: Date
+}
+
+/** What the treasury holds, and what fees alone have brought it. */
+export async function readTreasuryRow(db: Queryable, time: Date | null): Promise<TreasuryRow> {
+  const rows = await db.query<TreasuryRow>(
+    `select coalesce(sum(d.amount), 0)::text as balance, coalesce(sum(d.amount) filter (where d.amount > 0), 0)::text as fees,
+       coalesce($1::timestamptz, clock_timestamp()) as as_of
+     from teg.system_deltas d where d.account = 'treasury'`,
+    [time],
+  )
+  return rows[0] as TreasuryRow
+}
