@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 /** Puts cards into the index, inside the transaction that publishes them: they are found once it commits. */
 import type { Transaction } from '#core/platform/database/database.ts'
 import { upsertCards } from './card-queries.ts'
@@ -12,20 +11,10 @@ export interface CardEntry {
   /** The envelope as it is served. */
   envelope: Record<string, unknown>
   /** False hides the card: retired, suspended. */
-=======
-/** The place where a card enters the discovery index; the index itself comes with discovery. */
-import type { Transaction } from '#core/platform/database/database.ts'
-
-export interface IndexEntry {
-  did: string
-  agent: string | null
-  envelope: Record<string, unknown>
->>>>>>> agents
   visible: boolean
   time: Date | null
 }
 
-<<<<<<< HEAD
 /**
  * Adds or replaces one card. An envelope with a lower sequence than the stored one changes nothing. A reputation that
  * the index knows is kept when the envelope's percentile is null.
@@ -54,6 +43,3 @@ export async function indexCards(
   )
   if (terms.size > 0) await insertTerms(tx, [...terms.values()])
 }
-=======
-export async function indexCard(_tx: Transaction, _entry: IndexEntry): Promise<void> {}
->>>>>>> agents

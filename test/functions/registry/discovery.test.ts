@@ -157,11 +157,12 @@ describe('GET /discovery/agents', () => {
       }
       expect(seen).toHaveLength(6)
       expect(new Set(seen).size).toBe(6)
-      for (const other of [
+      const others: Record<string, string>[] = [
         { q: 'guide' },
         { near: '10,11' },
         { sort: sort === 'best' ? 'newest' : 'best' },
-      ]) {
+      ]
+      for (const other of others) {
         const { status, body } = await get('/agents', { ...query, ...other, cursor: first ?? '' })
         expect([status, body.code]).toEqual([400, 'cursor_mismatch'])
       }
