@@ -28,7 +28,6 @@ export const errorStatus = {
   not_owner: 403,
   not_ready: 503,
   out_of_bounds: 422,
-  outcome_unknown: 504,
   overloaded: 503,
   payload_too_large: 413,
   precondition_failed: 412,
