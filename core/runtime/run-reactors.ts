@@ -59,7 +59,7 @@ export async function startReactors<C extends Context>(
     const turn = async (signal: AbortSignal) => {
       try {
         leads = leads
-          ? await coordination.renewLease(lease, token, LEASE_MS)
+          ? (await coordination.renewLease(lease, token, LEASE_MS)) !== 'lost'
           : await coordination.acquireLease(lease, token, LEASE_MS)
       } catch {
         // Without the store all processes work; the lock on the cursor still lets one at a time act.

@@ -33,7 +33,7 @@ export async function startRelay(resources: RegistryResources): Promise<Relay> {
     // Both loops ask together: two answers about one lease would contradict each other.
     asking ??= (
       leads
-        ? coordination.renewLease(LEASE, token, LEASE_MS)
+        ? coordination.renewLease(LEASE, token, LEASE_MS).then((found) => found !== 'lost')
         : coordination.acquireLease(LEASE, token, LEASE_MS)
     )
       .catch(() => true)
