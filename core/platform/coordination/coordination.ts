@@ -12,23 +12,34 @@ export interface RateVerdict {
   readonly degraded: boolean
 }
 
+/** What a renewal found: still ours, somebody else's or forgotten, or the store did not answer. */
+export type Renewal = 'held' | 'lost' | 'unknown'
+
+/** Every method but the release of resources throws when called inside a database transaction. */
 export interface Coordination {
   readonly kind: 'redis' | 'in-process'
-  /** Takes a lease if nobody holds it. @returns whether `token` holds it now */
+  /** Takes a lease that nobody holds, or prolongs it where `token` holds it already. @returns whether `token` holds it now */
   acquireLease(name: string, token: string, ttlMs: number): Promise<boolean>
-  /** Prolongs a lease that `token` holds. @returns false when it was lost */
-  renewLease(name: string, token: string, ttlMs: number): Promise<boolean>
+  /** Prolongs a lease that `token` holds. */
+  renewLease(name: string, token: string, ttlMs: number): Promise<Renewal>
   /** Gives a lease back if `token` holds it. */
   releaseLease(name: string, token: string): Promise<void>
-  /** GCRA: `limit` requests per `windowMs` with a burst of `limit`. Never throws: without the store a local limit decides. */
+  /** GCRA: `limit` requests per `windowMs` with a burst of `limit`. Without the store a local limit decides. */
   limitRate(key: string, limit: number, windowMs: number): Promise<RateVerdict>
   /** Sends a hint to every worker; it may be lost. */
   publish(channel: string, message: string): Promise<void>
-  /** Receives hints. @returns a function that ends it */
+  /** Receives hints; the listener must not throw. @returns a function that ends it */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => Promise<void>>
   cacheGet(key: string): Promise<string | null>
+  /** Keeps a text of at most CACHE_VALUE_BYTES_MAX; a longer one is not kept. */
   cacheSet(key: string, value: string, ttlMs: number): Promise<void>
   /** True when the store answers. */
   ping(): Promise<boolean>
   close(): Promise<void>
 }
+
+/** The store is small (128 MB in the stack) and shared: one value may not push out everything else. */
+export const CACHE_VALUE_BYTES_MAX = 256 * 1024
+
+/** What each use of the port begins with; see house rule 7. */
+export const COORDINATION_CALL = 'A call to the coordination store'

@@ -1,96 +1,126 @@
-/** Coordination inside one process: maps with monotonic timers. */
-import type { Coordination, RateVerdict } from './coordination.ts'
+/** Coordination inside one process: maps with monotonic timers, bounded in entries and bytes. */
+import { refuseInsideTransaction } from '../database/scope.ts'
+import {
+  CACHE_VALUE_BYTES_MAX,
+  COORDINATION_CALL,
+  type Coordination,
+  type RateVerdict,
+} from './coordination.ts'
+import { gcra } from './gcra.ts'
 
-const KEYS_MAX = 100_000
+const RATE_KEYS_MAX = 100_000
+const CACHE_BYTES_MAX = 16 * 1024 * 1024
 
 /** Opens it. `monotonic` gives milliseconds that never go back. */
 export function openInProcess(monotonic: () => number = () => performance.now()): Coordination {
   const leases = new Map<string, { token: string; until: number }>()
-  const rates = new Map<string, number>()
-  const cache = new Map<string, { value: string; until: number }>()
   const listeners = new Map<string, Set<(message: string) => void>>()
-  const held = (name: string) => {
+  const limiter = openLimiter(monotonic)
+  const cache = openCache(monotonic)
+  const holder = (name: string) => {
     const lease = leases.get(name)
-    return lease && lease.until > monotonic() ? lease : undefined
+    return lease && lease.until > monotonic() ? lease.token : undefined
   }
+  const hold = (name: string, token: string, ttlMs: number) =>
+    leases.set(name, { token, until: monotonic() + ttlMs })
   return {
     kind: 'in-process',
     async acquireLease(name, token, ttlMs) {
-      if (held(name)) return false
-      leases.set(name, { token, until: monotonic() + ttlMs })
+      refuseInsideTransaction(COORDINATION_CALL)
+      if ((holder(name) ?? token) !== token) return false
+      hold(name, token, ttlMs)
       return true
     },
     async renewLease(name, token, ttlMs) {
-      if (held(name)?.token !== token) return false
-      leases.set(name, { token, until: monotonic() + ttlMs })
-      return true
+      refuseInsideTransaction(COORDINATION_CALL)
+      if (holder(name) !== token) return 'lost'
+      hold(name, token, ttlMs)
+      return 'held'
     },
     async releaseLease(name, token) {
-      if (held(name)?.token === token) leases.delete(name)
+      refuseInsideTransaction(COORDINATION_CALL)
+      if (holder(name) === token) leases.delete(name)
     },
     async limitRate(key, limit, windowMs) {
-      if (rates.size > KEYS_MAX) for (const [name, at] of rates) if (at <= monotonic()) rates.delete(name)
-      const { verdict, next } = gcra(rates.get(key), monotonic(), limit, windowMs)
-      if (next !== undefined) rates.set(key, next)
-      return verdict
+      refuseInsideTransaction(COORDINATION_CALL)
+      return limiter(key, limit, windowMs)
     },
     async publish(channel, message) {
-      for (const listener of [...(listeners.get(channel) ?? [])]) queueMicrotask(() => listener(message))
+      refuseInsideTransaction(COORDINATION_CALL)
+      for (const listener of listeners.get(channel) ?? []) queueMicrotask(() => listener(message))
     },
     async subscribe(channel, listener) {
-      const set = listeners.get(channel) ?? new Set()
-      listeners.set(channel, set.add(listener))
+      refuseInsideTransaction(COORDINATION_CALL)
+      // Wrapped, so that the same function may listen twice and end each time on its own.
+      const own = (message: string) => listener(message)
+      listeners.set(channel, (listeners.get(channel) ?? new Set()).add(own))
       return async () => {
-        set.delete(listener)
+        listeners.get(channel)?.delete(own)
       }
     },
     async cacheGet(key) {
-      const entry = cache.get(key)
-      if (entry && entry.until > monotonic()) return entry.value
-      cache.delete(key)
-      return null
+      refuseInsideTransaction(COORDINATION_CALL)
+      return cache.get(key)
     },
     async cacheSet(key, value, ttlMs) {
-      if (cache.size >= KEYS_MAX) cache.delete(cache.keys().next().value as string)
-      cache.set(key, { value, until: monotonic() + ttlMs })
+      refuseInsideTransaction(COORDINATION_CALL)
+      cache.set(key, value, ttlMs)
     },
-    ping: async () => true,
-    close: async () => listeners.clear(),
+    async ping() {
+      refuseInsideTransaction(COORDINATION_CALL)
+      return true
+    },
+    async close() {
+      listeners.clear()
+      leases.clear()
+    },
   }
 }
 
-/**
- * The generic cell rate algorithm: `at` is the theoretical arrival time kept for the key.
- * @returns the verdict and the value to keep (absent when refused)
- */
-export function gcra(
-  at: number | undefined,
-  now: number,
-  limit: number,
-  windowMs: number,
-): { verdict: RateVerdict; next?: number } {
-  const step = windowMs / limit
-  const start = Math.max(at ?? now, now)
-  const next = start + step
-  const spare = now + windowMs - next
-  if (spare < -1e-6)
-    return {
-      verdict: {
-        allowed: false,
-        remaining: 0,
-        retryAfterSeconds: -spare / 1000,
-        resetSeconds: (start - now) / 1000,
-        degraded: false,
-      },
-    }
+/** A rate limiter of this process alone; the adapter on Redis falls back to it. */
+export function openLimiter(
+  monotonic: () => number = () => performance.now(),
+): (key: string, limit: number, windowMs: number) => RateVerdict {
+  const kept = new Map<string, number>()
+  return (key, limit, windowMs) => {
+    const now = Math.floor(monotonic() * 1000)
+    const { verdict, next } = gcra(kept.get(key), now, limit, windowMs)
+    if (next === undefined) return verdict
+    // Put back at the end: the map stays in the order of last use, and the longest unused key makes room.
+    kept.delete(key)
+    kept.set(key, next)
+    if (kept.size > RATE_KEYS_MAX) kept.delete(kept.keys().next().value as string)
+    return verdict
+  }
+}
+
+function openCache(monotonic: () => number) {
+  const entries = new Map<string, { value: string; until: number; bytes: number }>()
+  let total = 0
+  const drop = (key: string) => {
+    total -= entries.get(key)?.bytes ?? 0
+    entries.delete(key)
+  }
   return {
-    verdict: {
-      allowed: true,
-      remaining: Math.max(0, Math.floor((spare + 1e-6) / step)),
-      retryAfterSeconds: 0,
-      resetSeconds: (next - now) / 1000,
-      degraded: false,
+    get(key: string): string | null {
+      const entry = entries.get(key)
+      if (!entry) return null
+      entries.delete(key)
+      if (entry.until > monotonic()) {
+        entries.set(key, entry)
+        return entry.value
+      }
+      total -= entry.bytes
+      return null
     },
-    next,
+    set(key: string, value: string, ttlMs: number): void {
+      drop(key)
+      const size = Buffer.byteLength(value)
+      if (size > CACHE_VALUE_BYTES_MAX || ttlMs <= 0) return
+      const bytes = size + Buffer.byteLength(key)
+      entries.set(key, { value, until: monotonic() + ttlMs, bytes })
+      total += bytes
+      while (total > CACHE_BYTES_MAX) drop(entries.keys().next().value as string)
+    },
   }
 }

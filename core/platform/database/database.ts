@@ -1,11 +1,14 @@
 /** The Database port: visible SQL with bound parameters; adapters on pg (server) and PGlite (embedded). */
 
-/** A bound parameter. bigint goes to int8, Date to timestamptz, arrays to PostgreSQL arrays, objects to json(b). */
+/**
+ * A bound parameter. bigint goes to int8, Date to timestamptz, arrays to PostgreSQL arrays, objects to json(b).
+ * A JSON array must be given as text (JSON.stringify), or the server takes it for a PostgreSQL array.
+ */
 export type Param = unknown
 
 /**
  * What a statement runs on: the database or an open transaction.
- * Rows come with int8 as bigint, timestamptz as Date, json(b) parsed, bytea as Uint8Array, numeric as string.
+ * Rows come with int8 as bigint, timestamptz as Date, json(b) parsed, bytea as Uint8Array; numeric, date and interval as text.
  */
 export interface Queryable {
   query<R = Record<string, unknown>>(text: string, params?: readonly Param[]): Promise<R[]>
@@ -51,6 +54,8 @@ export function lostConnection(error: unknown): boolean {
   return (
     /^(08|57P)/.test(code) ||
     /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND)/.test(code) ||
-    /Connection terminated|terminating connection|server closed/i.test(String((error as Error)?.message))
+    /Connection terminated|terminating connection|server closed|not queryable/i.test(
+      String((error as Error)?.message),
+    )
   )
 }

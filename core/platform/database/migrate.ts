@@ -77,13 +77,32 @@ async function applyNext(
 /** Splits a script at semicolons outside quotes, dollar quotes and comments: PGlite takes one statement a call. */
 export function splitStatements(sql: string): string[] {
   const statements: string[] = []
-  const token = /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|"[^"]*"|(\$[A-Za-z_]*\$)[\s\S]*?\1|;/g
   let start = 0
-  for (const match of sql.matchAll(token)) {
-    if (match[0] !== ';') continue
-    statements.push(sql.slice(start, match.index).trim())
-    start = match.index + 1
+  let bare = true
+  const take = (end: number) => {
+    if (!bare) statements.push(sql.slice(start, end).trim())
+    start = end + 1
+    bare = true
   }
-  statements.push(sql.slice(start).trim())
-  return statements.filter((text) => text.replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, '').trim() !== '')
+  const token =
+    /--[^\n]*|\/\*|\b[eE]'(?:[^'\\]|''|\\[\s\S])*'|'(?:[^']|'')*'|"[^"]*"|(?<![\w$])(\$(?:[A-Za-z_]\w*)?\$)[\s\S]*?\1|;|[^\s;]/g
+  for (let match = token.exec(sql); match; match = token.exec(sql)) {
+    if (match[0] === ';') take(match.index)
+    else if (match[0] === '/*') token.lastIndex = endOfComment(sql, match.index)
+    else if (!match[0].startsWith('--')) bare = false
+  }
+  take(sql.length)
+  return statements
+}
+
+/** Block comments nest in PostgreSQL. */
+function endOfComment(sql: string, start: number): number {
+  const mark = /\/\*|\*\//g
+  mark.lastIndex = start
+  let depth = 0
+  for (let match = mark.exec(sql); match; match = mark.exec(sql)) {
+    depth += match[0] === '/*' ? 1 : -1
+    if (depth === 0) return mark.lastIndex
+  }
+  throw new Error('The script has a comment without an end')
 }

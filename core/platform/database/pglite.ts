@@ -3,12 +3,33 @@ import { mkdir } from 'node:fs/promises'
 import { PGlite, types } from '@electric-sql/pglite'
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import { unaccent } from '@electric-sql/pglite/contrib/unaccent'
-import type { Database, Param, Queryable, Transaction, TransactionOptions } from './database.ts'
-import { inTransactionScope, refuseInsideTransaction } from './scope.ts'
+import type { Database, Param, Transaction, TransactionOptions } from './database.ts'
+import { refuseInsideTransaction } from './scope.ts'
+import { transact } from './transact.ts'
 
 const parsers = {
   [types.INT8]: (text: string) => BigInt(text),
   [types.NUMERIC]: (text: string) => text,
+  [types.DATE]: (text: string) => text,
+}
+
+const refuse = (what: string): never => {
+  throw new TypeError(what)
+}
+/** A server would take an array for a PostgreSQL array and any object for JSON: what would fail there fails here too. */
+const json = (value: unknown): string =>
+  typeof value === 'string'
+    ? value
+    : Array.isArray(value)
+      ? refuse('A JSON array must be given as JSON.stringify(array)')
+      : JSON.stringify(value)
+const text = (value: unknown): string =>
+  typeof value === 'object' ? refuse('An object was given for a text parameter') : String(value)
+const serializers = {
+  [types.JSON]: json,
+  [types.JSONB]: json,
+  [types.TEXT]: text,
+  [types.VARCHAR]: text,
 }
 
 export interface PgliteOptions {
@@ -25,14 +46,12 @@ export async function openPglite(options: PgliteOptions = {}): Promise<Database>
     ...(options.dataDir ? { dataDir: options.dataDir } : {}),
     ...(options.dump ? { loadDataDir: options.dump } : {}),
     parsers,
+    serializers,
     extensions: { pg_trgm, unaccent },
     relaxedDurability: false,
   })
   return pgliteDatabase(engine)
 }
-
-/** Dumps the data folder of an embedded database (tests start from such a template). */
-export type Engine = PGlite
 
 /** Wraps an engine that is already open. */
 export function pgliteDatabase(engine: PGlite): Database {
@@ -60,45 +79,25 @@ export function pgliteDatabase(engine: PGlite): Database {
   return make(undefined)
 }
 
-async function transact<T>(
-  run: Queryable['query'],
-  signal: AbortSignal | undefined,
-  work: (tx: Transaction) => Promise<T>,
-  options: TransactionOptions,
-): Promise<T> {
-  const isolation = options.isolation ?? 'read committed'
-  await run(`begin isolation level ${isolation}${options.readOnly ? ' read only' : ''}`)
-  let over = false
-  const tx: Transaction = {
-    transaction: true,
-    query: async (text, params) => {
-      if (over) throw new Error('The transaction is over')
-      signal?.throwIfAborted()
-      return run(text, params)
-    },
-  }
-  try {
-    const result = await inTransactionScope(() => work(tx))
-    signal?.throwIfAborted()
-    over = true
-    await run('commit')
-    return result
-  } catch (error) {
-    over = true
-    await run('rollback')
-    throw error
-  }
-}
-
-/** A first-come queue of one; what is aborted while it waits never runs. */
+/** A first-come queue of one; what is aborted while it waits fails at once and never runs. */
 function createQueue() {
   let tail: Promise<unknown> = Promise.resolve()
   return <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    let started = false
     const turn = tail.then(() => {
       signal?.throwIfAborted()
+      started = true
       return work()
     })
     tail = turn.catch(() => undefined)
-    return turn
+    if (!signal) return turn
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        if (!started) reject(signal.reason)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      turn.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    })
   }
 }

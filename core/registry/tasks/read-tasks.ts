@@ -1,0 +1,6 @@
+/** Reads who holds each task and how its last run went. */
+import type { Resources } from '#core/platform/context.ts'
+import { listTaskStates, type TaskStateRow } from './queries.ts'
+
+/** Tasks that have ever been held, by name. */
+export const readTasks = ({ db }: Pick<Resources, 'db'>): Promise<TaskStateRow[]> => listTaskStates(db)

@@ -1,0 +1,349 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type Context, type Resources, systemRandom } from '#core/platform/context.ts'
+import type { Coordination } from '#core/platform/coordination/coordination.ts'
+import { openInProcess } from '#core/platform/coordination/in-process.ts'
+import { openLog } from '#core/platform/log.ts'
+import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
+import { readTasks } from '#core/registry/tasks/read-tasks.ts'
+import type { Run, Schedule, Timetable } from '#core/runtime/define-schedule.ts'
+import { jitterMs, slotAt, startSchedules } from '#core/runtime/run-schedules.ts'
+import type { RunMeasure } from '#core/runtime/schedule-deps.ts'
+import { testClock } from '#test/support/clock.ts'
+import { testDatabase } from '#test/support/database.ts'
+import { fakeTime } from '#test/support/time.ts'
+
+const db = await testDatabase()
+beforeEach(async () => {
+  await db.script('delete from registry.task_runs; delete from registry.task_epochs')
+})
+
+interface RunRow {
+  slot: Date
+  epoch: bigint
+  attempt: number
+  holder: string
+  state: string
+  counts: Record<string, number> | null
+  error: string | null
+}
+const runsOf = (task: string) =>
+  db.query<RunRow>(
+    `select slot, epoch, attempt, holder, state, counts, error from registry.task_runs where task = $1 order by slot`,
+    [task],
+  )
+
+function makeWorld() {
+  // Not on a slot, so that the first due time is already past.
+  const clock = testClock(new Date('2026-11-24T12:00:30.000Z'))
+  const time = fakeTime({
+    // Everything that waits for the database is behind the queue; a few turns let chains of statements end.
+    settle: async () => {
+      for (let i = 0; i < 8; i++) {
+        await db.query('select 1')
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    },
+    onMove: (milliseconds) => clock.advance(milliseconds),
+  })
+  const lines: string[] = []
+  const measures: RunMeasure[] = []
+  const coordination = openInProcess(() => time.monotonic())
+  const resources: Resources = {
+    db,
+    coordination,
+    clock,
+    random: systemRandom,
+    log: openLog({ write: (line) => lines.push(line) }),
+  }
+  const start = (
+    holder: string,
+    tasks: Record<string, { everySeconds: number } & Schedule<Context>>,
+    leases: Pick<Coordination, 'acquireLease' | 'renewLease' | 'releaseLease'> = coordination,
+  ) => {
+    const timetable: Timetable = Object.fromEntries(
+      Object.entries(tasks).map(([name, { everySeconds, ...schedule }]) => [
+        name,
+        {
+          service: 'registry' as const,
+          everySeconds,
+          load: async () => ({ default: schedule as Schedule<never> }),
+        },
+      ]),
+    )
+    return startSchedules<Context>({
+      service: 'registry',
+      timetable,
+      resources,
+      contextOf: (base) => base,
+      runs: keepRuns(resources),
+      leases,
+      holder,
+      observe: (measure) => measures.push(measure),
+      time,
+    })
+  }
+  return { clock, time, coordination, lines, measures, start }
+}
+
+const task = (
+  run: (ctx: Context, run: Run) => Promise<Record<string, number>>,
+  everySeconds = 60,
+  timeoutSeconds = 20,
+) => ({
+  everySeconds,
+  timeoutSeconds,
+  run,
+})
+
+describe('schedules', () => {
+  test('run each due time once across several processes, with a row that tells of it', async () => {
+    const { time, start, measures } = makeWorld()
+    const ran: string[] = []
+    const tasks = {
+      counting: task(async (ctx, run) => {
+        ran.push(run.slot.toISOString())
+        expect(ctx.caller).toEqual({ kind: 'service', name: 'task:counting' })
+        return { counted: 3 }
+      }),
+    }
+    const hosts = [start('one', tasks), start('two', tasks), start('three', tasks)]
+    await time.advance(180_000)
+    await Promise.all(hosts.map((host) => host.stop()))
+    const slots = ['12:00', '12:01', '12:02', '12:03'].map((at) => `2026-11-24T${at}:00.000Z`)
+    expect(ran).toEqual(slots)
+    expect((await runsOf('counting')).map((row) => ({ ...row, slot: row.slot.toISOString() }))).toEqual(
+      slots.map((slot) => ({
+        slot,
+        epoch: 1n,
+        attempt: 1,
+        holder: 'one',
+        state: 'completed',
+        counts: { counted: 3 },
+        error: null,
+      })),
+    )
+    expect(measures.map(({ task: name, state }) => [name, state])).toEqual(
+      Array(4).fill(['counting', 'completed']),
+    )
+    expect(measures[1]?.lagSeconds).toBeLessThan(0.1)
+  })
+
+  test('a stop hands the task over, and no due time is run twice or left out', async () => {
+    const { time, start } = makeWorld()
+    const ran: string[] = []
+    const tasks = { handed: task(async (_ctx, run) => ran.push(run.slot.toISOString().slice(11, 16)) && {}) }
+    const one = start('one', tasks)
+    await time.advance(0)
+    const two = start('two', tasks)
+    await time.advance(60_000)
+    expect([...one.held()]).toEqual([['handed', 1n]])
+    await one.stop()
+    await time.advance(120_000)
+    expect([...two.held()]).toEqual([['handed', 2n]])
+    await two.stop()
+    expect(ran).toEqual(['12:00', '12:01', '12:02', '12:03'])
+    const states = await readTasks({ db })
+    expect(states).toMatchObject([{ task: 'handed', epoch: 2n, holder: 'two', state: 'completed' }])
+    expect(states[0]?.released_at).not.toBeNull()
+  })
+
+  test('missed due times are not made up for: only the latest is run', async () => {
+    const { time, clock, start } = makeWorld()
+    const ran: string[] = []
+    const tasks = { late: task(async (_ctx, run) => ran.push(run.slot.toISOString().slice(11, 16)) && {}) }
+    const one = start('one', tasks)
+    await time.advance(0)
+    await one.stop()
+    clock.advance(3_600_000)
+    const two = start('two', tasks)
+    await time.advance(0)
+    await two.stop()
+    expect(ran).toEqual(['12:00', '13:00'])
+  })
+
+  test('a failing run is recorded and logged, and does not end the others', async () => {
+    const { time, start, lines } = makeWorld()
+    const host = start('one', {
+      failing: task(async () => {
+        throw new Error('no such luck')
+      }),
+      fine: task(async () => ({ done: 1 })),
+    })
+    await time.advance(60_000)
+    await host.stop()
+    expect((await runsOf('failing')).map((row) => [row.state, row.error])).toEqual(
+      Array(2).fill(['failed', 'Error: no such luck']),
+    )
+    expect((await runsOf('fine')).map((row) => row.state)).toEqual(['completed', 'completed'])
+    expect(lines.filter((line) => line.includes('a task has failed'))).toHaveLength(2)
+  })
+
+  test('a run beyond its timeout is told by its signal and refused by its database, then recorded as timed_out', async () => {
+    const { time, start } = makeWorld()
+    let seen: unknown
+    let refused: unknown
+    const host = start('one', {
+      slow: task(async (ctx) => {
+        await time.sleep(30_000, ctx.signal)
+        seen = ctx.signal.reason
+        refused = await ctx.db.query('select 1').catch((error: unknown) => error)
+        return {}
+      }),
+      deaf: task(() => time.sleep(45_000).then(() => ({}))),
+    })
+    await time.advance(25_000)
+    expect(seen).toMatchObject({ name: 'TimedOut' })
+    expect(refused).toBe(seen)
+    // The one that ended all the same has done its work; the one that did not even look is left behind.
+    expect(await runsOf('slow')).toMatchObject([{ state: 'completed' }])
+    expect(await runsOf('deaf')).toMatchObject([
+      { state: 'timed_out', error: 'TimedOut: the task deaf did not end within 20 s' },
+    ])
+    const stopped = host.stop()
+    await time.advance(60_000)
+    await stopped
+  })
+
+  test('writes of a former holder are refused in their own transaction', async () => {
+    const { time, start, lines } = makeWorld()
+    await db.script('create table if not exists effects (n int); delete from effects')
+    const gate = Promise.withResolvers<void>()
+    const outcome = Promise.withResolvers<unknown>()
+    const host = start('old', {
+      fenced: task(async (ctx) => {
+        await gate.promise
+        outcome.resolve(
+          await ctx.db
+            .transaction((tx) => tx.query('insert into effects values (1)'))
+            .catch((error: unknown) => error),
+        )
+        return {}
+      }),
+    })
+    await time.advance(0)
+    // A pause of this process that its timers did not see: another has taken the task meanwhile.
+    await keepRuns({ db, clock: testClock() }).takeEpoch('fenced', 'new')
+    gate.resolve()
+    await time.advance(0)
+    expect(await outcome.promise).toMatchObject({ name: 'FencedOut' })
+    expect(await db.query('select n from effects')).toEqual([])
+    expect(lines.some((line) => line.includes('a task was taken over while it ran'))).toBe(true)
+    await host.stop()
+  })
+
+  test('a run whose holder died is taken over by the next one as a further attempt', async () => {
+    const { time, clock, start } = makeWorld()
+    const runs = keepRuns({ db, clock })
+    const epoch = await runs.takeEpoch('orphan', 'dead')
+    const slot = new Date(slotAt(clock.now().getTime(), 60))
+    expect(await runs.claim({ task: 'orphan', slot, epoch, holder: 'dead', trigger: 'clock' })).toBe(1)
+    const host = start('heir', { orphan: task(async () => ({ done: 1 })) })
+    await time.advance(0)
+    await host.stop()
+    expect(await runsOf('orphan')).toMatchObject([
+      { attempt: 2, epoch: 2n, holder: 'heir', state: 'completed' },
+    ])
+    const late = { task: 'orphan', slot, epoch, state: 'completed' as const, counts: {}, error: null }
+    expect(await runs.finish(late, 60)).toBe(false)
+  })
+
+  test('a stop lets a run end within the grace, aborts it after, and leaves it to the next holder', async () => {
+    const { time, start } = makeWorld()
+    const endless = {
+      endless: task(
+        async (ctx: Context) => {
+          await time.sleep(600_000, ctx.signal)
+          ctx.signal.throwIfAborted()
+          return {}
+        },
+        3600,
+        700,
+      ),
+      brief: task(
+        async (ctx: Context) => {
+          await time.sleep(3_000, ctx.signal)
+          ctx.signal.throwIfAborted()
+          return { done: 1 }
+        },
+        3600,
+        700,
+      ),
+    }
+    const one = start('one', endless)
+    await time.advance(360_000)
+    const stopped = one.stop(5_000)
+    await time.advance(5_000)
+    await stopped
+    expect(await runsOf('brief')).toMatchObject([{ state: 'completed' }])
+    expect(await runsOf('endless')).toMatchObject([
+      { state: 'interrupted', attempt: 1, error: 'Error: this instance is stopping' },
+    ])
+    const two = start('two', endless)
+    await time.advance(700_000)
+    await two.stop()
+    expect(await runsOf('endless')).toMatchObject([{ state: 'completed', attempt: 2, holder: 'two' }])
+  })
+
+  test('an outage of the lease store interrupts the run, and the task goes on when it is back', async () => {
+    const { time, coordination, start } = makeWorld()
+    let away = false
+    const leases: Pick<Coordination, 'acquireLease' | 'renewLease' | 'releaseLease'> = {
+      acquireLease: async (...args) => !away && coordination.acquireLease(...args),
+      renewLease: async (...args) => (away ? 'unknown' : coordination.renewLease(...args)),
+      releaseLease: (...args) => coordination.releaseLease(...args),
+    }
+    const host = start('one', { steady: task(async () => ({})) }, leases)
+    await time.advance(60_000)
+    away = true
+    await time.advance(120_000)
+    expect([...host.held()]).toEqual([])
+    away = false
+    await time.advance(60_000)
+    expect([...host.held()]).toEqual([['steady', 2n]])
+    await host.stop()
+    const slots = (await runsOf('steady')).map((row) => row.slot.toISOString().slice(11, 16))
+    expect(slots).toEqual(['12:00', '12:01', '12:03', '12:04'])
+  })
+
+  test('keeps the last thousand runs of a task', async () => {
+    const { clock } = makeWorld()
+    const runs = keepRuns({ db, clock })
+    const epoch = await runs.takeEpoch('many', 'one')
+    const slot = (n: number) => new Date(n * 60_000)
+    await db.query(
+      `insert into registry.task_runs (task, slot, epoch, attempt, holder, trigger, state, started_at)
+       select 'many', to_timestamp(n * 60), $1, 1, 'one', 'clock', 'completed', to_timestamp(n * 60)
+       from generate_series(1, 1500) n`,
+      [epoch],
+    )
+    await runs.claim({ task: 'many', slot: slot(1501), epoch, holder: 'one', trigger: 'clock' })
+    await runs.finish(
+      { task: 'many', slot: slot(1501), epoch, state: 'completed', counts: {}, error: null },
+      60,
+    )
+    const kept = await runsOf('many')
+    expect(kept).toHaveLength(1001)
+    expect(kept[0]?.slot).toEqual(slot(501))
+  })
+})
+
+describe('slots', () => {
+  test.each([
+    ['2026-11-24T12:00:00.000Z', 60, '2026-11-24T12:00:00.000Z'],
+    ['2026-11-24T12:00:59.999Z', 60, '2026-11-24T12:00:00.000Z'],
+    ['2026-11-24T23:59:59.999Z', 86_400, '2026-11-24T00:00:00.000Z'],
+    ['2026-11-24T12:00:04.000Z', 5, '2026-11-24T12:00:00.000Z'],
+    ['2026-11-24T17:59:00.000Z', 21_600, '2026-11-24T12:00:00.000Z'],
+  ])('at %s every %i s it is %s', (now, every, slot) => {
+    expect(new Date(slotAt(Date.parse(now), every)).toISOString()).toBe(slot)
+  })
+
+  test('start after a delay that is always the same, below a tenth of the period and half a minute', () => {
+    for (const every of [5, 60, 3600, 86_400]) {
+      const delays = Array.from({ length: 50 }, (_, i) => jitterMs('task', i * every * 1000, every))
+      expect(Math.max(...delays)).toBeLessThan(Math.min(every * 100, 30_000))
+      expect(new Set(delays).size).toBeGreaterThan(20)
+      expect(jitterMs('task', 0, every)).toBe(delays[0])
+    }
+  })
+})
