@@ -7,6 +7,7 @@ import { changeSettings } from '#core/registry/settings/change-settings.ts'
 import { settingsErrors } from '#core/registry/settings/errors.ts'
 import { listSettings } from '#core/registry/settings/list-settings.ts'
 import { SettingsOut, SettingsPatchIn } from '#core/registry/settings/schema.ts'
+import { tegErrors } from '#core/registry/teg-errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 
 const { get, patch } = rowsOf<RegistryContext>()
@@ -25,7 +26,12 @@ export default defineFunction<RegistryContext>({
     ),
     get(
       '/treasury',
-      { summary: 'Read the treasury, where fees go', callers: ['operator'], reply: TreasuryOut },
+      {
+        summary: 'Read the treasury, where fees go',
+        callers: ['operator'],
+        reply: TreasuryOut,
+        errors: [tegErrors],
+      },
       ({ ctx }) => readTreasury(ctx),
     ),
     get(
@@ -34,7 +40,7 @@ export default defineFunction<RegistryContext>({
         summary: 'List every setting with its bounds and its source; the fee rate is the one in force',
         callers: ['operator'],
         reply: SettingsOut,
-        errors: [settingsErrors],
+        errors: [settingsErrors, tegErrors],
       },
       ({ ctx }) => listSettings(ctx),
     ),
@@ -46,7 +52,7 @@ export default defineFunction<RegistryContext>({
         body: SettingsPatchIn,
         reply: SettingsOut,
         idempotency: 'record',
-        errors: [settingsErrors],
+        errors: [settingsErrors, tegErrors],
       },
       ({ ctx, body }) => changeSettings(ctx, body),
     ),

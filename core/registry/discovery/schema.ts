@@ -1,6 +1,7 @@
 /** Shapes of discovery: its filters, an item, facets, suggestions and registries. */
 import { z } from 'zod'
-import { AgentRef, PageOf, PageQuery, TimeOut, Timestamp, Uuid } from '#core/base/shapes.ts'
+import { AgentRef, PageOf, PageQuery, Timestamp } from '#core/base/shapes.ts'
+import { Envelope, Location } from '../agents/schema.ts'
 
 const label = z.string().min(1).max(128)
 /** One value, or the parameter several times: all must hold. */
@@ -80,6 +81,7 @@ export const FindQuery = z
 export type FindFilters = z.output<typeof FacetsQuery>
 export type FindInput = z.output<typeof FindQuery>
 
+export { Envelope }
 export const AgentPath = z.strictObject({ ref: AgentRef })
 export const SuggestQuery = z.strictObject({
   prefix: z.string().min(1).max(100),
@@ -89,35 +91,6 @@ export const SuggestQuery = z.strictObject({
     .transform(Number)
     .refine((value) => value <= 50, 'must be at most 50')
     .default(10),
-})
-
-const Location = z.strictObject({
-  country: z.string(),
-  region: z.string().optional(),
-  city: z.string().optional(),
-  latitude: z.number(),
-  longitude: z.number(),
-})
-
-/** An agent's envelope as it is served everywhere. */
-export const Envelope = z.strictObject({
-  id: Uuid,
-  did: z.string(),
-  slug: z.string(),
-  owner: z.string(),
-  status: z.enum(['active', 'deprecated', 'suspended', 'retired']),
-  card: z.record(z.string(), z.unknown()),
-  card_etag: z.string(),
-  card_digest: z.string(),
-  card_version: z.string(),
-  signature_status: z.enum(['unsigned', 'verified', 'invalid']),
-  origin_registry: z.string(),
-  origin_registry_location: Location.nullable(),
-  sequence: z.int(),
-  reputation: z.strictObject({ percentile: z.number().nullable(), evidence: z.number() }),
-  created_at: TimeOut,
-  updated_at: TimeOut,
-  registry_signature: z.string(),
 })
 
 export const Explanation = z.strictObject({
