@@ -32,16 +32,23 @@ create table registry.agents (
   card_digest text not null,
   card_version text not null,
   signature_status text not null check (signature_status in ('unsigned', 'verified', 'invalid')),
+  signature_form text check (signature_form in ('spec', 'sdk', '0.3')),  -- the canonical form that was verified
+  signature_kid text,                  -- the developer's key that verified it
+  origin_registry text not null default '', -- name and place of the registry when the envelope was signed
+  origin_location json,
   hosted_card text not null,           -- the card with the registry's signature: the bytes of .well-known/agent-card.json
   registry_signature text not null,    -- JWS over the envelope, made once per sequence
   created_at timestamptz not null,
   updated_at timestamptz not null,
   retired_at timestamptz,
+  status_reason text,
+  suspended_by text check (suspended_by in ('owner', 'operator')),
+  intent json,                         -- a change of status on its way through the TEG; a sweep finishes it
   teg_sequence bigint not null default 0  -- the sequence up to which the TEG's account agrees
 );
-create index agents_owner on registry.agents (owner, id);
+create index agents_owner on registry.agents (owner, created_at desc, id desc);
 create index agents_created on registry.agents (created_at desc, id desc);
-create index agents_unsettled on registry.agents (id) where teg_sequence < sequence;
+create index agents_unsettled on registry.agents (id) where teg_sequence < sequence or intent is not null;
 
 -- The genesis grant that a developer is due; committed with the first agent, once per grant key.
 create table registry.grants_due (
@@ -207,6 +214,27 @@ create table registry.invites (
   check (uses <= uses_max)
 );
 alter table registry.accounts add column invite uuid references registry.invites (id);
+` },
+  { name: "0008-signing-key-revocation.sql", sql: `-- A revoked signing key stays as a fact; its kid may be enrolled again.
+alter table registry.signing_keys add column revoked_at timestamptz;
+alter table registry.signing_keys drop constraint signing_keys_kid;
+create unique index signing_keys_kid on registry.signing_keys (account, kid) where revoked_at is null;
+` },
+  { name: "0010-agent-versions.sql", sql: `-- Every card that an agent ever had, by the envelope sequence that published it; never changed, never deleted.
+create table registry.agent_versions (
+  agent uuid not null references registry.agents (id),
+  sequence bigint not null check (sequence > 0),
+  card_text text not null,
+  card_original text,
+  card_etag text not null,
+  card_digest text not null,
+  card_version text not null,
+  signature_status text not null,
+  signature_form text,
+  signature_kid text,
+  created_at timestamptz not null,
+  primary key (agent, sequence)
+);
 ` },
   { name: "0020-discovery.sql", sql: `-- The index of discovery: one row per card, local and federated alike, and the dictionary for suggestions and typos.
 
