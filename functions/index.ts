@@ -7,6 +7,7 @@ const API = '/api/v1'
 
 export const registryDoors = {
   auth: { service: 'registry', prefix: `${API}/auth`, load: () => import('./registry/auth.ts') },
+  account: { service: 'registry', prefix: `${API}/auth`, load: () => import('./registry/account.ts') },
   invites: { service: 'registry', prefix: `${API}/invites`, load: () => import('./registry/invites.ts') },
   agents: { service: 'registry', prefix: `${API}/agents`, load: () => import('./registry/agents.ts') },
   discovery: {

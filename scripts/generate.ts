@@ -1,6 +1,8 @@
-/** Writes the generated files (baked migrations, ...); with --check it only tells which are stale and exits 1. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+/** Writes the generated files (baked migrations, configuration reference, the SDK's codes); with --check it only tells which are stale and exits 1. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { bakeMigrations } from './bake-migrations.ts'
+import { collectCodes, describeCodes } from './collect-codes.ts'
+import { describeConfig } from './describe-config.ts'
 
 const root = new URL('../', import.meta.url)
 const at = (path: string) => new URL(path, root)
@@ -11,6 +13,8 @@ export async function generateAll(): Promise<Map<string, string>> {
   for (const service of ['registry', 'teg']) {
     files.set(`core/${service}/migrations.generated.ts`, bakeMigrations(readScripts(at(`core/${service}/`))))
   }
+  files.set('docs/configuration.md', describeConfig())
+  files.set('sdk/src/codes.generated.ts', describeCodes(await collectCodes()))
   return files
 }
 
@@ -29,10 +33,17 @@ function readScripts(service: URL): { name: string; sql: string }[] {
 
 /** Generated files whose text on disk is not what the sources say. */
 export async function findStale(): Promise<string[]> {
-  const stale: string[] = []
-  for (const [path, text] of await generateAll())
-    if (!existsSync(at(path)) || readFileSync(at(path), 'utf8') !== text) stale.push(path)
-  return stale
+  return compareGenerated(await generateAll(), (path) =>
+    existsSync(at(path)) ? readFileSync(at(path), 'utf8') : null,
+  )
+}
+
+/** Paths whose text, as `read` gives it (null: not there), is not what it should be. */
+export function compareGenerated(
+  files: ReadonlyMap<string, string>,
+  read: (path: string) => string | null,
+): string[] {
+  return [...files].filter(([path, text]) => read(path) !== text).map(([path]) => path)
 }
 
 if (import.meta.main) {
@@ -40,5 +51,9 @@ if (import.meta.main) {
     const stale = await findStale()
     if (stale.length > 0) process.stderr.write(`Stale, run npm run generate: ${stale.join(', ')}\n`)
     process.exitCode = stale.length > 0 ? 1 : 0
-  } else for (const [path, text] of await generateAll()) writeFileSync(at(path), text)
+  } else
+    for (const [path, text] of await generateAll()) {
+      mkdirSync(new URL('.', at(path)), { recursive: true })
+      writeFileSync(at(path), text)
+    }
 }

@@ -7,6 +7,9 @@ import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
 import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
 import { openKeyRing } from '#core/registry/keys/key-ring.ts'
+import { readSettings } from '#core/registry/settings/read-settings.ts'
+import { tierReader } from '#core/registry/settings/read-tiers.ts'
+import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
@@ -32,8 +35,10 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   const { config, resources: base } = parts
   const keys = await openKeyRing(base, config.SECRET_KEY)
   const mailer = openMailer(config)
-  const held = { config, teg: parts.teg, keys, mailer, wake: parts.wake }
+  const feed = openJournalHub(base)
+  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake }
   const resources: RegistryResources = { ...base, ...held }
+  await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
   const app = composeApp<RegistryContext>(mounted, {
     resources: base,
@@ -41,10 +46,7 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
     newId: idMaker(base.clock, base.random),
     authenticate: readCaller,
     contextOf: (call: Context) => ({ ...call, ...held }),
-    tierOf: (caller) =>
-      caller.kind === 'anonymous'
-        ? { name: 'public', perMinute: config.RATE_LIMIT_PUBLIC_PER_MINUTE }
-        : { name: 'authenticated', perMinute: config.RATE_LIMIT_AUTHENTICATED_PER_MINUTE },
+    tierOf: tierReader(resources),
     idempotency: keepReplies(keys),
     observe: parts.observe,
     draining: parts.draining,

@@ -1,4 +1,2 @@
-/** The version of this build, from package.json. */
-import manifest from '../../package.json' with { type: 'json' }
-
-export const VERSION: string = manifest.version
+/** The version of this build. */
+export { VERSION } from '#core/base/version.ts'

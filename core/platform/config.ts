@@ -183,6 +183,9 @@ type Value<K extends keyof Keys> = z.output<Keys[K]['shape']>
 type WithDefault = { [K in keyof Keys]: Keys[K] extends { default: string } ? K : never }[keyof Keys]
 export type Config = {
   readonly [K in keyof Keys]: K extends WithDefault | 'PUBLIC_URL' ? Value<K> : Value<K> | undefined
+} & {
+  /** Names that the environment gave (directly or by file); the others have their defaults. */
+  readonly given: ReadonlySet<string>
 }
 
 /** All faults of a configuration; the message lists them line by line. */
@@ -214,6 +217,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       faults.push(`${name}: ${shown} ${result.error.issues.map((issue) => issue.message).join('; ')}`)
     }
   }
+  values.given = new Set(Object.keys(configKeys).filter((name) => env[name] || env[`${name}_FILE`]))
   values.PUBLIC_URL ??= `http://127.0.0.1:${values.REGISTRY_PORT}`
   faults.push(...crossFaults(values as Config))
   if (faults.length > 0) throw new ConfigError(faults)

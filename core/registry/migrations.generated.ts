@@ -32,16 +32,23 @@ create table registry.agents (
   card_digest text not null,
   card_version text not null,
   signature_status text not null check (signature_status in ('unsigned', 'verified', 'invalid')),
+  signature_form text check (signature_form in ('spec', 'sdk', '0.3')),  -- the canonical form that was verified
+  signature_kid text,                  -- the developer's key that verified it
+  origin_registry text not null default '', -- name and place of the registry when the envelope was signed
+  origin_location json,
   hosted_card text not null,           -- the card with the registry's signature: the bytes of .well-known/agent-card.json
   registry_signature text not null,    -- JWS over the envelope, made once per sequence
   created_at timestamptz not null,
   updated_at timestamptz not null,
   retired_at timestamptz,
+  status_reason text,
+  suspended_by text check (suspended_by in ('owner', 'operator')),
+  intent json,                         -- a change of status on its way through the TEG; a sweep finishes it
   teg_sequence bigint not null default 0  -- the sequence up to which the TEG's account agrees
 );
-create index agents_owner on registry.agents (owner, id);
+create index agents_owner on registry.agents (owner, created_at desc, id desc);
 create index agents_created on registry.agents (created_at desc, id desc);
-create index agents_unsettled on registry.agents (id) where teg_sequence < sequence;
+create index agents_unsettled on registry.agents (id) where teg_sequence < sequence or intent is not null;
 
 -- The genesis grant that a developer is due; committed with the first agent, once per grant key.
 create table registry.grants_due (
@@ -207,6 +214,227 @@ create table registry.invites (
   check (uses <= uses_max)
 );
 alter table registry.accounts add column invite uuid references registry.invites (id);
+` },
+  { name: "0008-signing-key-revocation.sql", sql: `-- A revoked signing key stays as a fact; its kid may be enrolled again.
+alter table registry.signing_keys add column revoked_at timestamptz;
+alter table registry.signing_keys drop constraint signing_keys_kid;
+create unique index signing_keys_kid on registry.signing_keys (account, kid) where revoked_at is null;
+` },
+  { name: "0010-agent-versions.sql", sql: `-- Every card that an agent ever had, by the envelope sequence that published it; never changed, never deleted.
+create table registry.agent_versions (
+  agent uuid not null references registry.agents (id),
+  sequence bigint not null check (sequence > 0),
+  card_text text not null,
+  card_original text,
+  card_etag text not null,
+  card_digest text not null,
+  card_version text not null,
+  signature_status text not null,
+  signature_form text,
+  signature_kid text,
+  created_at timestamptz not null,
+  primary key (agent, sequence)
+);
+` },
+  { name: "0020-discovery.sql", sql: `-- The index of discovery: one row per card, local and federated alike, and the dictionary for suggestions and typos.
+
+-- pg_trgm may stand in any schema (hosted databases have their own habits): what needs it is made by its real name.
+do $do$
+declare
+  home text;
+begin
+  if not exists (select from pg_extension where extname = 'pg_trgm') then
+    begin
+      create extension pg_trgm with schema public;
+    exception
+      when insufficient_privilege then
+        raise exception 'The registry needs the extension pg_trgm and its database role may not create it'
+          using hint = 'Grant CREATE on the database to the role, or run as superuser: create extension pg_trgm;';
+      when undefined_file or feature_not_supported then
+        raise exception 'The registry needs the extension pg_trgm and this server does not have it'
+          using hint = 'Install the contrib package of this PostgreSQL (the official images hold it).';
+    end;
+  end if;
+  select n.nspname into strict home
+    from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm';
+
+  create table registry.discovery_terms (
+    id bigint generated always as identity primary key,
+    kind text not null check (kind in ('word', 'tag', 'skill')),
+    key text collate "C" not null,      -- folded: what a prefix is compared with
+    text text not null,                 -- what is shown
+    cards bigint not null               -- visible cards at the last count; a new term starts with 1
+  );
+  -- Not unique on purpose: publishers that meet the same new word must not wait for each other. The count removes twins.
+  create index discovery_terms_key on registry.discovery_terms (key, kind);
+  execute format('create index discovery_terms_similar on registry.discovery_terms using gin (key %I.gin_trgm_ops)
+    where kind = ''word''', home);
+  execute format('create function registry.similar_words(wanted text, most integer)
+    returns table (word text, cards bigint) language sql stable parallel safe as $body$
+      select t.key, max(t.cards) from registry.discovery_terms t
+      where t.kind = ''word'' and t.cards > 0 and t.key operator(%I.%%) wanted
+      group by t.key order by max(%I.similarity(t.key, wanted)) desc, t.key limit most
+    $body$', home, home);
+end
+$do$;
+
+-- Great-circle distance in km (haversine, the radius of core/base/geo.ts). Inlined by the planner.
+create function registry.distance_km(lat1 double precision, lon1 double precision,
+                                     lat2 double precision, lon2 double precision)
+returns double precision language sql immutable strict parallel safe
+return 2 * 6371.0088 * asin(least(1, sqrt(
+  power(sin(radians(lat2 - lat1) / 2), 2)
+  + cos(radians(lat1)) * cos(radians(lat2)) * power(sin(radians(lon2 - lon1) / 2), 2))));
+
+create table registry.discovery_cards (
+  did text collate "C" primary key,
+  agent uuid unique,                    -- the local id; null for cards of other registries
+  envelope text not null,               -- JSON as served, key order kept
+  owner text,
+  name text not null,
+  name_key text collate "C" not null,   -- folded, for suggestions
+  status text not null,
+  sequence bigint not null,             -- the origin's, per agent: an older envelope never replaces a newer one
+  search tsvector not null,             -- A name; B skills, tags, examples; C description; words folded by rules.ts
+  tags text[] not null,
+  skills text[] not null,               -- ids as published
+  skill_names text[] not null,          -- names as published
+  skill_keys text[] not null,           -- ids and names, lower case
+  input_modes text[] not null,
+  output_modes text[] not null,
+  bindings text[] not null,
+  provider text,
+  provider_key text,
+  signature_status text not null,
+  origin_registry text collate "C" not null,
+  country text,
+  latitude double precision,
+  longitude double precision,
+  geohash bigint,                       -- 52 bits, see core/base/geo.ts
+  reputation numeric check (reputation between 0 and 100),   -- percentile; null: no evidence yet
+  completeness double precision not null check (completeness between 0 and 1),
+  -- The order in which candidates are taken before they are ranked. No reputation yet counts as the middle.
+  quality double precision not null generated always as (
+    (0.6 * coalesce(reputation, 50)::double precision / 100
+     + 0.2 * case signature_status when 'verified' then 1.0 when 'unsigned' then 0.5 else 0.0 end
+     + 0.2 * completeness) * case status when 'active' then 1.0 else 0.5 end) stored,
+  updated_at timestamptz not null,      -- the envelope's, in milliseconds
+  indexed_at timestamptz not null,
+  visible boolean not null
+);
+create index discovery_search on registry.discovery_cards using gin (search) where visible;
+create index discovery_tags on registry.discovery_cards using gin (tags) where visible;
+create index discovery_skills on registry.discovery_cards using gin (skill_keys) where visible;
+create index discovery_quality on registry.discovery_cards (quality desc, did) where visible;
+create index discovery_standing on registry.discovery_cards ((coalesce(reputation, 50)) desc, did) where visible;
+create index discovery_newest on registry.discovery_cards (updated_at desc, did desc) where visible;
+create index discovery_geohash on registry.discovery_cards (geohash) where visible;
+create index discovery_origin on registry.discovery_cards (origin_registry, did) where visible;
+create index discovery_provider on registry.discovery_cards (provider_key) where visible;
+create index discovery_country on registry.discovery_cards (country, quality desc, did) where visible;
+create index discovery_name on registry.discovery_cards (name_key) where visible;
+` },
+  { name: "0030-journal.sql", sql: `-- The journal: every fact of this registry in one order, numbered from 1 without gaps. Readers' cursors are its index.
+create table registry.journal (
+  index bigint primary key check (index > 0),
+  id uuid not null,
+  source text not null,                -- /registries/<name>/<service>
+  sourcesequence bigint not null check (sourcesequence > 0),
+  type text not null,
+  subject text not null,
+  time timestamptz not null,
+  envelope text not null,              -- the exact bytes of the CloudEvents 1.0 document
+  audience uuid[],                     -- accounts that may read it; null: everybody
+  parties uuid[],                      -- agents that may read it with a key of their own
+  recorded_at timestamptz not null,
+  constraint journal_source unique (source, sourcesequence)
+);
+-- The last index given; its row serialises the relays beside their advisory lock.
+create table registry.journal_head (
+  only_row boolean primary key default true check (only_row),
+  index bigint not null default 0 check (index >= 0)
+);
+insert into registry.journal_head default values;
+-- Where the relay stands in each service's outbox: the last sourcesequence given (registry) or taken (teg).
+create table registry.journal_sources (
+  service text primary key check (service in ('registry', 'teg')),
+  incarnation text,                    -- of the service's database; null until it has been seen
+  sequence bigint not null default 0 check (sequence >= 0)
+);
+insert into registry.journal_sources (service) values ('registry'), ('teg');
+
+create function registry.refuse_journal_change() returns trigger language plpgsql as $$
+begin
+  raise exception '% on registry.%: the journal is append-only', tg_op, tg_table_name
+    using errcode = 'restrict_violation';
+end
+$$;
+create trigger journal_append_only before update or delete or truncate on registry.journal
+  for each statement execute function registry.refuse_journal_change();
+` },
+  { name: "0031-event-tickets.sql", sql: `-- Single-use tickets that open a WebSocket: the credential that asked, sealed with the ticket, which only its owner holds.
+create table registry.event_tickets (
+  ticket_hash bytea primary key,
+  sealed_credential text not null,
+  expires_at timestamptz not null
+);
+create index event_tickets_expiry on registry.event_tickets (expires_at);
+` },
+  { name: "0032-reactors.sql", sql: `-- Cursors of the reactors: moved in the transaction of the effect. \`attempts\` counts failures of the event after the cursor.
+create table registry.reactor_cursors (
+  reactor text primary key,
+  index bigint not null default 0 check (index >= 0),
+  attempts integer not null default 0,
+  next_attempt_at timestamptz,
+  updated_at timestamptz not null
+);
+-- Events that a reactor has given up on, with the error; kept until somebody deals with them.
+create table registry.reactor_parked (
+  reactor text not null,
+  index bigint not null references registry.journal (index),
+  error text not null,
+  attempts integer not null,
+  parked_at timestamptz not null,
+  primary key (reactor, index)
+);
+` },
+  { name: "0040-settings.sql", sql: `-- Settings that operators have set; a name without a row has its value from the environment, else the default.
+create table registry.settings (
+  name text primary key,
+  value text not null,                 -- canonical text: "0.005", "1000", "true", "60"
+  actor text not null,
+  changed_at timestamptz not null
+);
+-- One row: the version that each change raises, and the fee rate that it stands for at the TEG.
+create table registry.settings_state (
+  one boolean primary key default true check (one),
+  version bigint not null check (version >= 0),
+  fee_rate text                        -- null until the first posting to the TEG
+);
+insert into registry.settings_state (version) values (0);
+` },
+  { name: "0041-audit-trail.sql", sql: `-- What operators did: one row per act, written in the act's own transaction; history is never changed.
+create table registry.audit_trail (
+  position bigint generated always as identity primary key,
+  id uuid not null unique,
+  actor text not null,
+  act text not null,                   -- settings.change, account.change, ...
+  object text not null,                -- <kind>/<id or name>
+  before json,                         -- values without secrets
+  after json,
+  request_id text not null,
+  happened_at timestamptz not null
+);
+create index audit_trail_time on registry.audit_trail (happened_at);
+create index audit_trail_object on registry.audit_trail (object, position);
+create function registry.refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'registry.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
+end $$;
+create trigger audit_trail_kept before update or delete on registry.audit_trail
+  for each row execute function registry.refuse_change();
+create trigger audit_trail_not_emptied before truncate on registry.audit_trail
+  for each statement execute function registry.refuse_change();
 ` },
   { name: "0050-tasks.sql", sql: `-- Who holds a background task: each acquisition takes the next epoch, and writes of older ones are refused.
 create table registry.task_epochs (

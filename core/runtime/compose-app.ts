@@ -43,6 +43,7 @@ const noFacts: RequestFacts = { address: '0.0.0.0' }
 export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], ports: CallPorts<C>): App {
   const hono = new Hono<{ Bindings: RequestFacts }>()
   const methods = new Map<string, Set<string>>()
+  const open = new Set<string>()
   let total = 0
   for (const { prefix, group } of mounted) {
     const load = { count: 0 }
@@ -50,6 +51,7 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
       const path = pathOf(prefix, row.path)
       const named = path.includes(':')
       methods.set(path, (methods.get(path) ?? new Set()).add(row.method.toUpperCase()))
+      if (row.spec.cors) open.add(path)
       hono.on(row.method.toUpperCase(), path, async (c) => {
         total++
         load.count++
@@ -86,6 +88,7 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
   }
   for (const [path, allowed] of methods) {
     const allow = [...allowed, ...(allowed.has('GET') ? ['HEAD'] : [])].join(', ')
+    if (open.has(path)) hono.options(path, () => preflight(allow))
     hono.all(path, (c) =>
       strayReply(
         c.req.raw,
@@ -102,6 +105,18 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
     inFlight: () => total,
   }
 }
+
+/** Tells a browser that any page may call this address with the headers it wants; no credential is involved. */
+const preflight = (allow: string): Response =>
+  new Response(null, {
+    status: 204,
+    headers: {
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': allow,
+      'access-control-allow-headers': '*',
+      'access-control-max-age': '86400',
+    },
+  })
 
 const overloaded = <C>(group: FunctionGroup<C>) =>
   fail('overloaded', `${group.concurrency} requests of ${group.tag} are being worked on; nothing was done.`, {

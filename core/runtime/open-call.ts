@@ -74,7 +74,13 @@ export function openCall<C extends Context>(
     group.timeoutSeconds * 1000,
   )
   facts.onClose?.(() => controller.abort(new Error('The client went away')))
-  const headers: Record<string, string> = { 'x-request-id': requestId, 'x-content-type-options': 'nosniff' }
+  const headers: Record<string, string> = {
+    'x-request-id': requestId,
+    'x-content-type-options': 'nosniff',
+    ...(row.spec.cors
+      ? { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'ETag, X-Request-Id' }
+      : {}),
+  }
 
   const contextFor = (caller: Caller, key: string | null, once: Context['once']): C =>
     ports.contextOf({

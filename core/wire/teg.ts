@@ -16,6 +16,8 @@ import {
 } from '#core/base/shapes.ts'
 
 export const IdempotencyKey = z.string().regex(/^[\x21-\x7e]{1,128}$/)
+/** A key as it travels: an item of a batch has the batch's key and `:<index>` (at most 999). */
+const CommandKey = z.string().regex(/^[\x21-\x7e]{1,132}$/)
 const Hash = z.string().regex(/^[0-9a-f]{64}$/)
 
 export const AccountStatus = z.enum(['open', 'frozen', 'closed'])
@@ -59,7 +61,7 @@ export const SetStatus = z.strictObject({
 /** Moves AVT. `hash` covers the operation and the fields as the caller named them, amounts canonical. */
 export const TransferCommand = z.strictObject({
   op: z.literal('transfer'),
-  key: IdempotencyKey,
+  key: CommandKey,
   hash: Hash,
   from_agent: Uuid,
   to_agent: AgentRef,
@@ -72,7 +74,7 @@ export const TransferCommand = z.strictObject({
 /** Pays a transfer back, in whole (amount null) or in part; the acting account is the payee of the original. */
 export const RefundCommand = z.strictObject({
   op: z.literal('refund'),
-  key: IdempotencyKey,
+  key: CommandKey,
   hash: Hash,
   agent: Uuid,
   transfer_id: Uuid,

@@ -1,28 +1,18 @@
-/** /auth: registration, sessions, keys. */
-
-import { IdPath, PageQuery } from '#core/base/shapes.ts'
+/** /auth: the ways in: registration, login, forgotten passwords, tokens of agents. What one holds once inside: account.ts. */
 import { grantToken } from '#core/registry/accounts/credentials/grant-token.ts'
-import {
-  createApiKey,
-  listApiKeys,
-  revokeApiKey,
-} from '#core/registry/accounts/credentials/manage-api-keys.ts'
-import {
-  ApiKeyCreated,
-  ApiKeyPage,
-  CreateKeyBody,
-  OAuthToken,
-  TokenRequest,
-} from '#core/registry/accounts/credentials/schema.ts'
+import { OAuthToken, TokenRequest } from '#core/registry/accounts/credentials/schema.ts'
 import { accountErrors } from '#core/registry/accounts/errors.ts'
 import { registerAccount } from '#core/registry/accounts/register-account.ts'
+import { forgotPassword, resetPassword } from '#core/registry/accounts/reset-password.ts'
 import {
+  ForgotBody,
   LoginBody,
   LogoutBody,
   RefreshBody,
   RegisterBody,
   RegisterReply,
   ResendBody,
+  ResetBody,
   TokenReply,
   VerifyBody,
 } from '#core/registry/accounts/schema.ts'
@@ -34,7 +24,7 @@ import type { RegistryContext } from '#core/registry/context.ts'
 import { mailErrors } from '#core/registry/mail/errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 
-const { get, post, delete: remove } = rowsOf<RegistryContext>()
+const { post } = rowsOf<RegistryContext>()
 const errors = [accountErrors, mailErrors]
 
 export default defineFunction<RegistryContext>({
@@ -107,42 +97,25 @@ export default defineFunction<RegistryContext>({
       },
       ({ ctx, body }) => logOut(ctx, body.refresh_token),
     ),
-    get(
-      '/api-keys',
+    post(
+      '/password/forgot',
       {
-        summary: 'Your API keys, newest first',
-        callers: ['developer'],
-        scope: 'account:read',
-        query: PageQuery,
-        reply: ApiKeyPage,
+        summary: 'Mail a link to set a new password; answers alike whether there is such an account',
+        callers: 'public',
+        body: ForgotBody,
         errors,
       },
-      ({ ctx, query }) => listApiKeys(ctx, query),
+      ({ ctx, body }) => forgotPassword(ctx, body.email),
     ),
     post(
-      '/api-keys',
+      '/password/reset',
       {
-        summary: 'Make an API key; the secret is shown once',
-        callers: ['developer'],
-        scope: 'account:write',
-        body: CreateKeyBody,
-        reply: ApiKeyCreated,
-        status: 201,
-        location: (key: { id: string }) => `/api/v1/auth/api-keys/${key.id}`,
+        summary: 'Set a new password with the token mailed to the address; all sessions end',
+        callers: 'public',
+        body: ResetBody,
         errors,
       },
-      ({ ctx, body }) => createApiKey(ctx, body),
-    ),
-    remove(
-      '/api-keys/:id',
-      {
-        summary: 'Revoke an API key',
-        callers: ['developer'],
-        scope: 'account:write',
-        params: IdPath,
-        errors,
-      },
-      ({ ctx, params }) => revokeApiKey(ctx, params.id),
+      ({ ctx, body }) => resetPassword(ctx, body),
     ),
     post(
       '/token',

@@ -1,5 +1,60 @@
-/** Rows to come. */
+/** What operators read and set. */
 import type { RegistryContext } from '#core/registry/context.ts'
-import { defineFunction } from '#core/runtime/define-function.ts'
+import { readOverview } from '#core/registry/health/read-overview.ts'
+import { readTreasury } from '#core/registry/health/read-treasury.ts'
+import { OverviewOut, TreasuryOut } from '#core/registry/health/schema.ts'
+import { changeSettings } from '#core/registry/settings/change-settings.ts'
+import { settingsErrors } from '#core/registry/settings/errors.ts'
+import { listSettings } from '#core/registry/settings/list-settings.ts'
+import { SettingsOut, SettingsPatchIn } from '#core/registry/settings/schema.ts'
+import { tegErrors } from '#core/registry/teg-errors.ts'
+import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 
-export default defineFunction<RegistryContext>({ tag: 'operator', rows: [] })
+const { get, patch } = rowsOf<RegistryContext>()
+
+export default defineFunction<RegistryContext>({
+  tag: 'operator',
+  rows: [
+    get(
+      '/overview',
+      {
+        summary: 'Counts of developers, agents and grants; supply, treasury, versions',
+        callers: ['operator'],
+        reply: OverviewOut,
+      },
+      ({ ctx }) => readOverview(ctx),
+    ),
+    get(
+      '/treasury',
+      {
+        summary: 'Read the treasury, where fees go',
+        callers: ['operator'],
+        reply: TreasuryOut,
+        errors: [tegErrors],
+      },
+      ({ ctx }) => readTreasury(ctx),
+    ),
+    get(
+      '/settings',
+      {
+        summary: 'List every setting with its bounds and its source; the fee rate is the one in force',
+        callers: ['operator'],
+        reply: SettingsOut,
+        errors: [settingsErrors, tegErrors],
+      },
+      ({ ctx }) => listSettings(ctx),
+    ),
+    patch(
+      '/settings',
+      {
+        summary: 'Change settings; null returns one to the environment',
+        callers: ['operator'],
+        body: SettingsPatchIn,
+        reply: SettingsOut,
+        idempotency: 'record',
+        errors: [settingsErrors, tegErrors],
+      },
+      ({ ctx, body }) => changeSettings(ctx, body),
+    ),
+  ],
+})

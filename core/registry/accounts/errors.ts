@@ -1,5 +1,5 @@
 /** Refusals of the domain accounts. */
-import { type ErrorTable, problems } from '#core/base/errors.ts'
+import { type ErrorTable, type FieldError, problems } from '#core/base/errors.ts'
 
 export const accountErrors = {
   validation_failed: { status: 400, title: 'The request does not have the right shape' },
@@ -19,6 +19,12 @@ export const accountErrors = {
 } as const satisfies ErrorTable
 export const fail = problems(accountErrors)
 
+/** 400 validation_failed about fields of the body; there is at least one. */
+export function invalidFields(errors: FieldError[]) {
+  const [first] = errors
+  return fail('validation_failed', `${first?.pointer}: ${first?.detail}`, { errors })
+}
+
 /** 400 validation_failed about one field of the body. */
 export const invalidField = (pointer: string, code: string, detail: string) =>
-  fail('validation_failed', `${pointer}: ${detail}`, { errors: [{ pointer, code, detail }] })
+  invalidFields([{ pointer, code, detail }])

@@ -20,10 +20,10 @@ export function hashPassword(password: string): Promise<string> {
   return gate(() => hash(normal(password), { ...cost, algorithm: ARGON2ID }))
 }
 
-/** Whether a password is right; null as hash takes the same time and is never right. @throws 503 overloaded */
+/** Whether a password is right; no hash (null, or '' of a deleted account) takes the same time and is never right. @throws 503 overloaded */
 export async function verifyPassword(stored: string | null, password: string): Promise<boolean> {
-  const right = await gate(() => verify(stored ?? DUMMY_HASH, normal(password)))
-  return right && stored !== null
+  const right = await gate(() => verify(stored || DUMMY_HASH, normal(password)))
+  return right && Boolean(stored)
 }
 
 /** True when a stored hash was made at a lower cost than today's. */

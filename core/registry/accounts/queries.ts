@@ -10,11 +10,9 @@ export interface AccountRow {
   roles: string[]
   status: 'active' | 'suspended' | 'deleted'
   created_at: Date
-  updated_at: Date
 }
 
-const COLUMNS =
-  'id, email, display_name, password_hash, email_verified_at, roles, status, created_at, updated_at'
+const COLUMNS = 'id, email, display_name, password_hash, email_verified_at, roles, status, created_at'
 
 /** Makes an account. @returns false when the address has one already */
 export async function insertAccount(
@@ -59,7 +57,7 @@ export const lockAccountByEmail = async (tx: Transaction, emailKey: string) =>
   )[0]
 
 /** Newest first (ids are in order of time), after the id when given. */
-export const listAccounts = (db: Queryable, after: string | null, email: string | null, limit: number) =>
+export const selectAccounts = (db: Queryable, after: string | null, email: string | null, limit: number) =>
   db.query<AccountRow>(
     `select ${COLUMNS} from registry.accounts
      where ($1::uuid is null or id < $1::uuid) and ($2::text is null or email_key = $2)
@@ -160,6 +158,7 @@ export const sweepMailTokens = (tx: Transaction, limit: number, time: Date | nul
   tx.query(
     `delete from registry.mail_tokens where hash in (
        select hash from registry.mail_tokens
-       where expires_at < coalesce($2::timestamptz, clock_timestamp()) limit $1) returning hash`,
+       where expires_at < coalesce($2::timestamptz, clock_timestamp()) limit $1
+       for update skip locked) returning hash`,
     [limit, time],
   )

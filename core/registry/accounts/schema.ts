@@ -1,7 +1,7 @@
 /** Shapes of accounts in requests and replies. */
 import { z } from 'zod'
 import { EmailIn } from '#core/base/email.ts'
-import { PageOf, TimeOut, Uuid } from '#core/base/shapes.ts'
+import { PageOf, PageQuery, TimeOut, Uuid } from '#core/base/shapes.ts'
 import { DISPLAY_NAME_MAX, PASSWORD_MAX, PASSWORD_MIN } from './rules.ts'
 
 const Password = z
@@ -49,7 +49,6 @@ export const Account = z.strictObject({
   roles: z.array(RoleName),
   status: z.enum(['active', 'suspended', 'deleted']),
   created_at: TimeOut,
-  updated_at: TimeOut,
 })
 export type Account = z.infer<typeof Account>
 export const AccountPage = PageOf(Account)
@@ -59,8 +58,12 @@ export const ChangeMeBody = z.strictObject({
   password: Password.optional(),
   current_password: GivenPassword.optional(),
 })
-/** What an operator may change: PATCH /operator/accounts/{id}. */
+export type ChangeMe = z.output<typeof ChangeMeBody>
+/** The operator's list of accounts: all, or the one of an address. */
+export const AccountsQuery = PageQuery.extend({ email: EmailIn.optional() })
+/** What an operator may change: PATCH /operator/accounts. */
 export const ChangeAccountBody = z.strictObject({
+  account: Uuid,
   roles: z.array(RoleName).max(2).optional(),
   status: z.enum(['active', 'suspended']).optional(),
 })

@@ -10,5 +10,4 @@ export const showAccount = (row: AccountRow): Account => ({
   roles: row.roles as Account['roles'],
   status: row.status,
   created_at: row.created_at.toISOString(),
-  updated_at: row.updated_at.toISOString(),
 })

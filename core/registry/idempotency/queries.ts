@@ -29,3 +29,18 @@ export const updateRecord = (tx: Transaction, principal: string, key: string, bo
     key,
     body,
   ])
+
+/** Forgets the recorded replies of a caller (a deleted account). */
+export const deleteRecords = (tx: Transaction, principal: string) =>
+  tx.query('delete from registry.idempotency where principal = $1', [principal])
+
+/** Drops records after 48 hours; callers are promised 24. */
+export const sweepRecords = (tx: Transaction, limit: number, time: Date | null) =>
+  tx.query(
+    `delete from registry.idempotency where (principal, key) in (
+       select principal, key from registry.idempotency
+       where created_at < coalesce($2::timestamptz, clock_timestamp()) - interval '48 hours' limit $1
+       for update skip locked)
+     returning key`,
+    [limit, time],
+  )

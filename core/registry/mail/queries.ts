@@ -104,12 +104,13 @@ export const postponeMail = (
 export const deleteMailsTo = (tx: Transaction, recipientKey: string) =>
   tx.query('delete from registry.mails where recipient_key = $1', [recipientKey])
 
-/** Drops mails that ended more than seven days ago. */
+/** Drops mails 30 days after they ended, or after their link did where they never could be sent. */
 export const sweepMails = (tx: Transaction, limit: number, time: Date | null) =>
   tx.query(
     `delete from registry.mails where id in (
        select id from registry.mails
-       where state <> 'waiting' and finished_at < coalesce($2::timestamptz, clock_timestamp()) - interval '7 days'
-       limit $1) returning id`,
+       where (state <> 'waiting' and finished_at < coalesce($2::timestamptz, clock_timestamp()) - interval '30 days')
+         or (state = 'waiting' and useless_after < coalesce($2::timestamptz, clock_timestamp()) - interval '30 days')
+       limit $1 for update skip locked) returning id`,
     [limit, time],
   )

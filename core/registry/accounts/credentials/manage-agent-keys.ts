@@ -44,7 +44,7 @@ export async function listAgentKeys(ctx: RegistryContext, ref: string, page: Pag
   const agent = await findAgentOwner(ctx.db, ref)
   if (agent?.owner !== account) throw fail('agent_not_found')
   const filters = { list: 'agent-keys', agent: agent.id }
-  const of = { kind: 'agent' as const, account, agent: agent.id }
+  const of = { account, agent: agent.id }
   const rows = await listCredentials(ctx.db, of, afterOf(page, filters), page.limit + 1, ctx.time)
   return toPage(rows, page.limit, filters, (row) => [row.id], showAgentKey)
 }
@@ -54,7 +54,7 @@ export async function revokeAgentKey(ctx: RegistryContext, ref: string, keyId: s
   const { account } = requireDeveloper(ctx)
   const agent = await ownAgent(ctx, ref)
   await ctx.once(async (tx) => {
-    const of = { kind: 'agent' as const, account, agent: agent.id }
+    const of = { account, agent: agent.id }
     if (!(await revokeCredential(tx, keyId, of, ctx.time))) throw fail('not_found')
     return null
   })

@@ -6,6 +6,7 @@ export type KeyKind = 'developer' | 'agent' | 'operator'
 
 export interface CredentialRow {
   id: string
+  kind: KeyKind
   account: string
   agent: string | null
   name: string
@@ -19,7 +20,7 @@ export interface CredentialRow {
 }
 
 const COLUMNS =
-  'id, account, agent, name, scopes, roles, limits, prefix, created_at, expires_at, last_used_at'
+  'id, kind, account, agent, name, scopes, roles, limits, prefix, created_at, expires_at, last_used_at'
 const LIVE = `revoked_at is null and (expires_at is null or expires_at > coalesce($1::timestamptz, clock_timestamp()))`
 
 export interface NewCredential {
@@ -65,31 +66,33 @@ export async function insertCredential(tx: Transaction, row: NewCredential): Pro
   return made
 }
 
-/** Living keys of a kind, newest first. `agent` null: keys that belong to no agent. `account` null: of all accounts. */
+/** Whose keys: those of an agent, or (agent null) the account's own. */
+export interface KeyOwner {
+  readonly account: string
+  readonly agent: string | null
+}
+
+/** Living keys, newest first. */
 export const listCredentials = (
   db: Queryable,
-  of: { kind: KeyKind; account: string | null; agent: string | null },
+  of: KeyOwner,
   after: string | null,
   limit: number,
   time: Date | null,
 ) =>
   db.query<CredentialRow>(
     `select ${COLUMNS} from registry.credentials
-     where ${LIVE} and kind = $2 and not preset and ($3::uuid is null or account = $3::uuid)
-       and agent is not distinct from $4::uuid and ($5::uuid is null or id < $5::uuid)
-     order by id desc limit $6`,
-    [time, of.kind, of.account, of.agent, after, limit],
+     where ${LIVE} and account = $2 and agent is not distinct from $3::uuid
+       and ($4::uuid is null or id < $4::uuid)
+     order by id desc limit $5`,
+    [time, of.account, of.agent, after, limit],
   )
 
-export async function countCredentials(
-  tx: Transaction,
-  of: { kind: KeyKind; account: string; agent: string | null },
-  time: Date | null,
-): Promise<number> {
+export async function countCredentials(tx: Transaction, of: KeyOwner, time: Date | null): Promise<number> {
   const [row] = await tx.query<{ count: number }>(
     `select count(*)::integer as count from registry.credentials
-     where ${LIVE} and kind = $2 and account = $3 and agent is not distinct from $4::uuid`,
-    [time, of.kind, of.account, of.agent],
+     where ${LIVE} and account = $2 and agent is not distinct from $3::uuid`,
+    [time, of.account, of.agent],
   )
   return row?.count ?? 0
 }
@@ -98,14 +101,13 @@ export async function countCredentials(
 export async function revokeCredential(
   tx: Transaction,
   id: string,
-  of: { kind: KeyKind; account: string | null; agent: string | null },
+  of: KeyOwner,
   time: Date | null,
 ): Promise<boolean> {
   const rows = await tx.query(
     `update registry.credentials set revoked_at = coalesce($1::timestamptz, clock_timestamp())
-     where ${LIVE} and id = $2 and kind = $3 and not preset and ($4::uuid is null or account = $4::uuid)
-       and agent is not distinct from $5::uuid returning id`,
-    [time, id, of.kind, of.account, of.agent],
+     where ${LIVE} and id = $2 and account = $3 and agent is not distinct from $4::uuid returning id`,
+    [time, id, of.account, of.agent],
   )
   return rows.length === 1
 }

@@ -33,10 +33,13 @@ export const Scopes = z
   .min(1)
   .max(scopeGroups.length * 2 + 1)
 
+/** nfk_ keys act with scopes; nfo_ keys act with the roles of their account. */
+const OwnKind = z.enum(['developer', 'operator'])
 export const CreateKeyBody = z.strictObject({
   name: KeyName,
   scopes: Scopes,
   expires_at: Timestamp.optional(),
+  kind: OwnKind.optional(),
 })
 export type NewKey = z.output<typeof CreateKeyBody>
 
@@ -71,7 +74,12 @@ const common = {
 /** The key itself: given in the reply that makes it and never again. */
 const secret = { secret: z.string() }
 
-export const ApiKey = z.strictObject({ ...common, scopes: z.array(z.string()) })
+export const ApiKey = z.strictObject({
+  ...common,
+  kind: OwnKind,
+  scopes: z.array(z.string()),
+  roles: z.array(RoleName),
+})
 export const ApiKeyCreated = ApiKey.extend(secret)
 export const ApiKeyPage = PageOf(ApiKey)
 export const AgentKey = z.strictObject({
@@ -84,19 +92,6 @@ export const AgentKeyCreated = AgentKey.extend(secret)
 export const AgentKeyPage = PageOf(AgentKey)
 /** The path of one key of an agent. */
 export const AgentKeyPath = z.strictObject({ id: AgentRef, key_id: Uuid })
-
-export const CreateOperatorKeyBody = z.strictObject({
-  name: KeyName,
-  roles: z.array(RoleName).min(1).max(2),
-  expires_at: Timestamp.optional(),
-})
-export const OperatorKey = z.strictObject({
-  ...common,
-  account: Uuid,
-  roles: z.array(RoleName),
-})
-export const OperatorKeyCreated = OperatorKey.extend(secret)
-export const OperatorKeyPage = PageOf(OperatorKey)
 
 /** RFC 6749 section 3.2: parameters that are not recognised are ignored. */
 export const TokenRequest = z.object({
@@ -111,4 +106,3 @@ export const OAuthToken = z.strictObject({
   expires_in: z.number().int(),
   scope: z.string(),
 })
-export type NewOperatorKey = z.output<typeof CreateOperatorKeyBody>

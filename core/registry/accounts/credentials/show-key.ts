@@ -1,4 +1,5 @@
 /** The public forms of keys. The key itself is only in the reply that makes it. */
+import type { Role } from '#core/base/caller.ts'
 import type { CredentialRow } from './queries.ts'
 
 const common = (row: CredentialRow) => ({
@@ -10,17 +11,16 @@ const common = (row: CredentialRow) => ({
   last_used_at: row.last_used_at?.toISOString() ?? null,
 })
 
-export const showApiKey = (row: CredentialRow) => ({ ...common(row), scopes: row.scopes })
+export const showApiKey = (row: CredentialRow) => ({
+  ...common(row),
+  kind: row.kind as 'developer' | 'operator',
+  scopes: row.scopes,
+  roles: row.roles as Role[],
+})
 
 export const showAgentKey = (row: CredentialRow) => ({
   ...common(row),
   agent: row.agent ?? '',
   scopes: row.scopes,
   limits: row.limits,
-})
-
-export const showOperatorKey = (row: CredentialRow) => ({
-  ...common(row),
-  account: row.account,
-  roles: row.roles as ('operator' | 'auditor')[],
 })

@@ -80,3 +80,12 @@ export async function revokeInvite(tx: Transaction, id: string, time: Date | nul
   )
   return rows.length === 1
 }
+
+/** Takes an address out of the invites that were bound to it; they can't be used any more. */
+export const anonymiseInvites = (tx: Transaction, emailKey: string, time: Date | null) =>
+  tx.query(
+    `update registry.invites
+     set email = null, email_key = 'deleted', revoked_at = coalesce(revoked_at, $2::timestamptz, clock_timestamp())
+     where email_key = $1`,
+    [emailKey, time],
+  )

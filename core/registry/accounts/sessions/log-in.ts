@@ -3,7 +3,7 @@ import { emailKey } from '#core/base/email.ts'
 import type { RegistryContext } from '../../context.ts'
 import { fail } from '../errors.ts'
 import { hashPassword, isOutdated, verifyPassword } from '../hash-password.ts'
-import { findAccountByEmail, updateAccount } from '../queries.ts'
+import { findAccountByEmail, lockAccount, updateAccount } from '../queries.ts'
 import type { TokenReply } from '../schema.ts'
 import { issueSession, type Origin } from './issue-session.ts'
 import { failAttempt, openAttempt, passAttempt } from './throttle-login.ts'
@@ -21,12 +21,17 @@ export async function logIn(
   const account = await findAccountByEmail(ctx.db, key)
   const attempt = await openAttempt(ctx, key, origin.address)
   const right = await verifyPassword(account?.password_hash ?? null, given.password)
-  if (!right || !account) throw await failAttempt(ctx, attempt)
+  if (!right || !account) throw await failAttempt(ctx, attempt, refused())
   if (account.status !== 'active') throw fail('unauthenticated', 'The account is suspended.')
   const rehashed = isOutdated(account.password_hash) ? await hashPassword(given.password) : null
   return ctx.once(async (tx) => {
+    const now = await lockAccount(tx, account.id)
+    // Changed or suspended while the password was looked at: such a session would outlive the revocation.
+    if (now?.status !== 'active' || now.password_hash !== account.password_hash) throw refused()
     await passAttempt(tx, attempt)
     if (rehashed) await updateAccount(tx, account.id, { passwordHash: rehashed }, ctx.time)
     return issueSession(tx, ctx, account.id, origin)
   })
 }
+
+const refused = () => fail('unauthenticated', 'The e-mail address or the password is wrong.')

@@ -194,14 +194,21 @@ export const setBlocked = (tx: Transaction, subject: string, seconds: number, ti
     [subject, seconds, time],
   )
 
-export const dropFailures = (tx: Transaction, subject: string) =>
-  tx.query('delete from registry.login_failures where subject = $1', [subject])
+export const dropFailures = (tx: Transaction, subjects: readonly string[]) =>
+  tx.query('delete from registry.login_failures where subject = any($1::text[])', [subjects])
+
+/** Forgets the failures at an account from every address. */
+export const dropAccountFailures = (tx: Transaction, email: string) =>
+  tx.query(
+    `delete from registry.login_failures where subject = 'account:' || $1 or subject like 'known:' || $1 || ':%'`,
+    [email],
+  )
 
 export const sweepFailures = (tx: Transaction, limit: number, memorySeconds: number, time: Date | null) =>
   tx.query(
     `delete from registry.login_failures where subject in (
        select subject from registry.login_failures
-       where last_failed_at < coalesce($3::timestamptz, clock_timestamp()) - make_interval(secs => $2) limit $1)
+       where last_failed_at < coalesce($3::timestamptz, clock_timestamp()) - make_interval(secs => $2) limit $1 for update skip locked)
      returning subject`,
     [limit, memorySeconds, time],
   )
@@ -211,7 +218,7 @@ export const sweepSessions = (tx: Transaction, limit: number, time: Date | null)
   tx.query(
     `delete from registry.sessions where id in (
        select id from registry.sessions
-       where expires_at < coalesce($2::timestamptz, clock_timestamp()) - interval '7 days' limit $1)
+       where expires_at < coalesce($2::timestamptz, clock_timestamp()) - interval '7 days' limit $1 for update skip locked)
      returning id`,
     [limit, time],
   )
@@ -221,7 +228,11 @@ export const sweepRefreshTokens = (tx: Transaction, limit: number, time: Date | 
   tx.query(
     `delete from registry.refresh_tokens where hash in (
        select hash from registry.refresh_tokens
-       where expires_at < coalesce($2::timestamptz, clock_timestamp()) - interval '7 days' limit $1)
+       where expires_at < coalesce($2::timestamptz, clock_timestamp()) - interval '7 days' limit $1 for update skip locked)
      returning hash`,
     [limit, time],
   )
+
+/** Forgets the sessions of a deleted account with their addresses; refresh tokens go with them. */
+export const deleteSessions = (tx: Transaction, account: string) =>
+  tx.query('delete from registry.sessions where account = $1', [account])

@@ -1,4 +1,5 @@
 /** Slows down guessing: failed logins are counted in the database by account and by address. Only failures count. */
+import { emailKey } from '#core/base/email.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../../context.ts'
 import { fail } from '../errors.ts'
@@ -10,7 +11,14 @@ import {
   sha256Hex,
   type Throttle,
 } from '../rules.ts'
-import { addFailure, dropFailures, isKnownAddress, listFailures, setBlocked } from './queries.ts'
+import {
+  addFailure,
+  dropAccountFailures,
+  dropFailures,
+  isKnownAddress,
+  listFailures,
+  setBlocked,
+} from './queries.ts'
 
 /** One attempt to log in. The address typed in is kept as a digest: it may be anybody's, or a password. */
 export interface Attempt {
@@ -20,14 +28,14 @@ export interface Attempt {
 }
 
 /** Looks an attempt up. @throws 429 rate_limited with Retry-After while it has to wait */
-export async function openAttempt(ctx: RegistryContext, emailKey: string, address: string): Promise<Attempt> {
-  const email = sha256Hex(emailKey)
+export async function openAttempt(ctx: RegistryContext, key: string, address: string): Promise<Attempt> {
+  const email = sha256Hex(key)
   const subjects = {
     account: `account:${email}`,
     known: `known:${email}:${address}`,
     address: `address:${address}`,
   }
-  const known = await isKnownAddress(ctx.db, emailKey, address)
+  const known = await isKnownAddress(ctx.db, key, address)
   const rows = await listFailures(ctx.db, Object.values(subjects), FAILURE_MEMORY_SECONDS, ctx.time)
   const countOf = (subject: string): FailureCount => {
     const row = rows.find((one) => one.subject === subject)
@@ -43,8 +51,8 @@ export async function openAttempt(ctx: RegistryContext, emailKey: string, addres
   return { subjects, isKnownAddress: known }
 }
 
-/** Counts a failure. @returns the refusal: 401 unauthenticated, 429 rate_limited once there are too many */
-export async function failAttempt(ctx: RegistryContext, attempt: Attempt): Promise<Error> {
+/** Counts a failure. @returns the refusal, 429 rate_limited once there are too many */
+export async function failAttempt(ctx: RegistryContext, attempt: Attempt, refusal: Error): Promise<Error> {
   const counted: Throttle[] = [attempt.isKnownAddress ? 'known' : 'account', 'address']
   const wait = await ctx.db.transaction(async (tx) => {
     let longest = 0
@@ -56,12 +64,17 @@ export async function failAttempt(ctx: RegistryContext, attempt: Attempt): Promi
     }
     return longest
   })
-  return wait > 0 ? slowDown(wait) : fail('unauthenticated', 'The e-mail address or the password is wrong.')
+  return wait > 0 ? slowDown(wait) : refusal
 }
 
 /** Forgets the failures that a success has explained; those of the address stay. */
 export async function passAttempt(tx: Transaction, attempt: Attempt): Promise<void> {
-  await dropFailures(tx, attempt.subjects[attempt.isKnownAddress ? 'known' : 'account'])
+  await dropFailures(tx, [attempt.subjects[attempt.isKnownAddress ? 'known' : 'account']])
+}
+
+/** Forgets all failures at an account: whoever set a new password has shown to be its owner. */
+export async function forgetFailures(tx: Transaction, email: string): Promise<void> {
+  await dropAccountFailures(tx, sha256Hex(emailKey(email)))
 }
 
 function slowDown(seconds: number): Error {

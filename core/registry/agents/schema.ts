@@ -1,0 +1,116 @@
+/** Shapes of agents: requests, the envelope, versions. */
+import { z } from 'zod'
+import { AgentRef, PageOf, PageQuery, TimeOut, Timestamp, Uuid } from '#core/base/shapes.ts'
+
+/** Judged by validate-card.ts field by field, so that all faults come at once; kept exactly as it came. */
+const CardIn = z.unknown().meta({
+  type: 'object',
+  description: 'An A2A agent card: 1.0, or 0.3 (converted). At most 64 KiB, 100 skills, 20 tags a skill.',
+})
+
+export const SLUG = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+export const SLUG_MAX = 63
+
+export const PublishBody = z.strictObject({
+  card: CardIn,
+  slug: z
+    .string()
+    .regex(SLUG, 'must be 1 to 63 characters of a-z 0-9 -, not beginning or ending with -')
+    .optional(),
+})
+export const CardBody = z.strictObject({ card: CardIn })
+export const StatusBody = z.strictObject({
+  status: z.enum(['active', 'deprecated', 'suspended']),
+  reason: z.string().trim().min(1).max(500).nullable().optional(),
+})
+export const AgentPath = z.strictObject({ id: AgentRef })
+export const VersionPath = z.strictObject({
+  id: AgentRef,
+  sequence: z.string().regex(/^[1-9][0-9]{0,14}$/, 'must be the sequence of a version'),
+})
+export const AgentList = PageQuery.extend({
+  mine: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .transform((text) => text === 'true')
+    .default(false),
+})
+export const RetireQuery = z.strictObject({ move_balance_to: AgentRef.optional() })
+export const BalanceQuery = z.strictObject({ at: Timestamp.optional() })
+export const StatementQuery = PageQuery.extend({ from: Timestamp.optional(), to: Timestamp.optional() })
+
+export const AgentStatus = z.enum(['active', 'deprecated', 'suspended', 'retired'])
+export type AgentStatus = z.infer<typeof AgentStatus>
+export const SignatureStatus = z.enum(['unsigned', 'verified', 'invalid'])
+
+export const Location = z.strictObject({
+  country: z.string().meta({ description: 'ISO 3166-1 alpha-2' }),
+  region: z.string().optional(),
+  city: z.string().optional(),
+  latitude: z.number(),
+  longitude: z.number(),
+})
+export type Location = z.infer<typeof Location>
+
+const CardOut = z.record(z.string(), z.unknown()).meta({ description: 'The A2A 1.0 card as published' })
+
+export const Envelope = z
+  .strictObject({
+    id: Uuid,
+    did: z.string(),
+    slug: z.string(),
+    owner: Uuid.meta({ description: 'Account of the developer' }),
+    status: AgentStatus,
+    card: CardOut,
+    card_etag: z.string().meta({ description: 'Strong ETag of the hosted card, as If-Match takes it' }),
+    card_digest: z.string().meta({ description: 'sha-256: and hex, over RFC 8785 of card' }),
+    card_version: z.string(),
+    signature_status: SignatureStatus,
+    origin_registry: z.string(),
+    origin_registry_location: Location.nullable(),
+    sequence: z.number().int().min(1),
+    reputation: z.strictObject({
+      percentile: z.number().min(0).max(100).nullable(),
+      evidence: z.number().int().min(0),
+    }),
+    created_at: TimeOut,
+    updated_at: TimeOut,
+    registry_signature: z.string().meta({
+      description:
+        'Compact JWS (EdDSA; kid in /.well-known/jwks.json) over RFC 8785 of the envelope without registry_signature, reputation and card_etag',
+    }),
+  })
+  .meta({ id: 'Envelope' })
+export type Envelope = z.infer<typeof Envelope>
+export const EnvelopePage = PageOf(Envelope)
+
+const Finding = z.strictObject({ pointer: z.string(), code: z.string(), detail: z.string() })
+export const CardReport = z.strictObject({
+  valid: z.boolean(),
+  errors: z.array(Finding),
+  warnings: z.array(Finding),
+  read_as: z.enum(['1.0', '0.3']).meta({ description: 'The A2A version whose rules were applied' }),
+  converted: CardOut.nullable().meta({ description: 'The 1.0 card made of a valid 0.3 card' }),
+})
+
+const versionFields = {
+  sequence: z.number().int().min(1),
+  card_version: z.string(),
+  card_etag: z.string(),
+  card_digest: z.string(),
+  signature_status: SignatureStatus,
+  signature_form: z
+    .enum(['spec', 'sdk', '0.3'])
+    .nullable()
+    .meta({ description: 'Canonical form that the verified signature covers' }),
+  signature_kid: z.string().nullable(),
+  created_at: TimeOut,
+}
+export const Version = z.strictObject(versionFields).meta({ id: 'AgentVersion' })
+export const VersionPage = PageOf(Version)
+export const VersionWithCard = z
+  .strictObject({
+    ...versionFields,
+    card: CardOut,
+    original: CardOut.nullable().meta({ description: 'The 0.3 card as it came' }),
+  })
+  .meta({ id: 'AgentVersionWithCard' })

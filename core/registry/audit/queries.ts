@@ -1,0 +1,22 @@
+/** Statements of the audit trail. */
+import type { Transaction } from '#core/platform/database/database.ts'
+
+export interface AuditRow {
+  id: string
+  actor: string
+  act: string
+  object: string
+  before: Record<string, unknown> | null
+  after: Record<string, unknown> | null
+  requestId: string
+  time: Date | null
+}
+
+const json = (value: Record<string, unknown> | null) => (value === null ? null : JSON.stringify(value))
+
+export const insertAct = (tx: Transaction, row: AuditRow) =>
+  tx.query(
+    `insert into registry.audit_trail (id, actor, act, object, before, after, request_id, happened_at)
+     values ($1, $2, $3, $4, $5::json, $6::json, $7, coalesce($8::timestamptz, clock_timestamp()))`,
+    [row.id, row.actor, row.act, row.object, json(row.before), json(row.after), row.requestId, row.time],
+  )

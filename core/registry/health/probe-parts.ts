@@ -1,0 +1,35 @@
+/** Asks the parts that the registry stands on whether they answer; no probe waits longer than two seconds. */
+import type { RegistryContext } from '../context.ts'
+import { pingDatabase } from './queries.ts'
+
+const PROBE_MS_MAX = 2000
+
+/** What a probe found out: `latency_ms` is null where nothing answered. */
+export interface Probe {
+  readonly state: 'up' | 'down'
+  readonly latency_ms: number | null
+}
+
+/** The registry's database. */
+export const probeDatabase = (ctx: RegistryContext): Promise<Probe> =>
+  probe(ctx, async (signal) => (await pingDatabase(ctx.db.bound(signal))).length === 1)
+
+/** The TEG and its database. */
+export const probeTeg = (ctx: RegistryContext): Promise<Probe> =>
+  probe(ctx, (signal) => ctx.teg.ping({ requestId: ctx.requestId, signal }))
+
+/** Redis, or what stands for it in one process. */
+export const probeCoordination = (ctx: RegistryContext): Promise<Probe> =>
+  probe(ctx, () => ctx.coordination.ping())
+
+/** A part that fails or is late is down: finding that out is what a probe is for. */
+async function probe(ctx: RegistryContext, ask: (signal: AbortSignal) => Promise<boolean>): Promise<Probe> {
+  const started = performance.now()
+  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(PROBE_MS_MAX)])
+  const answered = await Promise.race([
+    ask(signal).catch(() => false),
+    new Promise<false>((resolve) => signal.addEventListener('abort', () => resolve(false), { once: true })),
+  ])
+  if (!answered) return { state: 'down', latency_ms: null }
+  return { state: 'up', latency_ms: Math.round((performance.now() - started) * 10) / 10 }
+}

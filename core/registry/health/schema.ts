@@ -1,0 +1,58 @@
+/** Shapes of health, keys and the operator's overview. */
+import { z } from 'zod'
+import { Supply, Treasury } from '#core/wire/teg.ts'
+
+export const LiveOut = z.strictObject({ status: z.literal('alive') })
+export const ReadyOut = z.strictObject({ status: z.literal('ready') })
+
+const Part = z.strictObject({
+  /** absent: not part of this installation. */
+  state: z.enum(['up', 'down', 'absent']),
+  latency_ms: z.number().nullable(),
+})
+const TaskOut = z.strictObject({
+  name: z.string(),
+  leader: z.string().nullable(),
+  age_seconds: z.number().nullable(),
+})
+
+export const HealthOut = z.strictObject({
+  /** degraded: the registry answers, but a part that it needs does not. */
+  status: z.enum(['ok', 'degraded']),
+  version: z.string(),
+  /** From here on for operators only. */
+  databases: z.strictObject({ registry: Part, teg: Part }).optional(),
+  redis: Part.extend({ kind: z.enum(['redis', 'in-process']) }).optional(),
+  teg: Part.optional(),
+  event_store: Part.optional(),
+  spire: Part.optional(),
+  tasks: z.array(TaskOut).optional(),
+})
+export type HealthOut = z.output<typeof HealthOut>
+
+export const KeysOut = z.strictObject({
+  keys: z.array(z.looseObject({ kty: z.string(), kid: z.string(), alg: z.string(), use: z.string() })),
+})
+
+const Count = z.int().min(0)
+export const OverviewOut = z.strictObject({
+  version: z.string(),
+  developers: z.strictObject({ total: Count, active: Count, suspended: Count }),
+  agents: z.strictObject({
+    total: Count,
+    active: Count,
+    deprecated: Count,
+    suspended: Count,
+    retired: Count,
+  }),
+  grants: z.strictObject({ granted: Count, refused: Count, due: Count }),
+  /** Null while the TEG does not answer. */
+  supply: Supply.nullable(),
+  treasury: Treasury.nullable(),
+  teg: z.enum(['up', 'down']),
+  settings_version: z.int().min(0),
+  as_of: z.iso.datetime(),
+})
+export type OverviewOut = z.output<typeof OverviewOut>
+
+export const TreasuryOut = Treasury

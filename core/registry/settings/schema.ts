@@ -1,0 +1,66 @@
+/** Shapes of the settings: strict in, exact out. */
+import { z } from 'zod'
+import { parseRate } from '#core/base/amount.ts'
+import { AmountIn } from '#core/base/shapes.ts'
+import { type SettingName, settingNames } from './rules.ts'
+
+/** A rate such as "0.005"; its bounds are a rule (422). */
+const Rate = z
+  .string()
+  .regex(
+    /^(0|[1-9][0-9]{0,3})([.][0-9]{1,4})?$/,
+    'must be a decimal string with at most 4 decimals, such as "0.005"',
+  )
+  .transform((text) => parseRate(text) as bigint)
+  .meta({ description: 'A share of one, decimal string with at most 4 decimals', examples: ['0.005'] })
+/** An amount as a decimal string; a whole JSON number is exact too and taken. */
+const Amount = z.union(
+  [
+    AmountIn,
+    z
+      .int()
+      .min(0)
+      .transform((whole) => BigInt(whole) * 1_000_000n),
+  ],
+  {
+    error: 'must be AVT as a decimal string with at most 6 decimals, such as "1000"',
+  },
+)
+const Count = z.union(
+  [
+    z.int(),
+    z
+      .string()
+      .regex(/^[0-9]{1,10}$/)
+      .transform(Number),
+  ],
+  { error: 'must be a whole number' },
+)
+
+/** PATCH /operator/settings: only the names given change; null returns to the environment's value. */
+export const SettingsPatchIn = z.strictObject({
+  intra_registry_fee_rate: Rate.nullish(),
+  genesis_grant_amount: Amount.nullish(),
+  genesis_grant_enabled: z.boolean().nullish(),
+  genesis_budget_per_day: Amount.nullish(),
+  beta_invite_required: z.boolean().nullish(),
+  rate_limit_public_per_minute: Count.nullish(),
+  rate_limit_authenticated_per_minute: Count.nullish(),
+})
+
+const Shown = z.union([z.string(), z.boolean(), z.number()])
+const ShownSettingOut = z.strictObject({
+  value: Shown,
+  default: Shown,
+  minimum: Shown.optional(),
+  maximum: Shown.optional(),
+  source: z.enum(['api', 'governance', 'env', 'default']),
+})
+
+/** GET /operator/settings. */
+export const SettingsOut = z.strictObject(
+  Object.fromEntries(settingNames.map((name) => [name, ShownSettingOut])) as Record<
+    SettingName,
+    typeof ShownSettingOut
+  >,
+)

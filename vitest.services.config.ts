@@ -1,0 +1,21 @@
+/** The service suites and every database-backed test again, on a real PostgreSQL, Redis and pgbouncer. */
+import { defineConfig } from 'vitest/config'
+
+/** Where the servers are; `.ci/run` starts its own and sets these. */
+const needed = ['TEST_DATABASE_URL', 'REDIS_TEST_URL', 'PGBOUNCER_TEST_URL']
+const missing = needed.filter((name) => !process.env[name])
+if (process.env.REQUIRE_SERVICES === '1' && missing.length > 0)
+  throw new Error(`REQUIRE_SERVICES=1, but ${missing.join(', ')} are not set`)
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/house/**', 'test/soak/**', 'node_modules/**'],
+    globalSetup: ['test/support/global-setup.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    env: { NODE_ENV: 'test' },
+  },
+})

@@ -1,0 +1,15 @@
+/** The long runs: kill -9 under load, hours of random operations. Not part of `npm test`. */
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/soak/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    pool: 'forks',
+    maxWorkers: 1,
+    testTimeout: 30 * 60_000,
+    hookTimeout: 120_000,
+    passWithNoTests: true,
+    env: { NODE_ENV: 'test' },
+  },
+})
