@@ -9,8 +9,10 @@ import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
 import { openKeyRing } from '#core/registry/keys/key-ring.ts'
 import { readSettings } from '#core/registry/settings/read-settings.ts'
 import { tierReader } from '#core/registry/settings/read-tiers.ts'
+import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
+import type { TierOf } from '#core/runtime/limit-rate.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import { registryDoors } from '#functions/index.ts'
 
@@ -18,6 +20,7 @@ export interface Built<C> {
   readonly app: App
   readonly resources: C
   readonly mounted: readonly Mounted<never>[]
+  readonly tierOf: TierOf | null
 }
 
 export interface RegistryParts {
@@ -34,20 +37,22 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   const { config, resources: base } = parts
   const keys = await openKeyRing(base, config.SECRET_KEY)
   const mailer = openMailer(config)
-  const held = { config, teg: parts.teg, keys, mailer, wake: parts.wake }
+  const feed = openJournalHub(base)
+  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake }
   const resources: RegistryResources = { ...base, ...held }
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
+  const tierOf = tierReader(resources)
   const app = composeApp<RegistryContext>(mounted, {
     resources: base,
     coordination: base.coordination,
     newId: idMaker(base.clock, base.random),
     authenticate: readCaller,
     contextOf: (call: Context) => ({ ...call, ...held }),
-    tierOf: tierReader(resources),
+    tierOf,
     idempotency: keepReplies(keys),
     observe: parts.observe,
     draining: parts.draining,
   })
-  return { app, resources, mounted: mounted as readonly Mounted<never>[] }
+  return { app, resources, mounted: mounted as readonly Mounted<never>[], tierOf }
 }

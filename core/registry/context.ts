@@ -1,6 +1,7 @@
 /** What a call in the registry holds beside the common context. */
 import type { Config } from '#core/platform/config.ts'
 import type { Context, Resources } from '#core/platform/context.ts'
+import type { EventFeed } from '#core/platform/event-feed.ts'
 import type { Mailer } from '#core/platform/mail.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { TegClient } from './teg-client.ts'
@@ -9,6 +10,8 @@ export interface RegistryResources extends Resources {
   readonly config: Config
   readonly teg: TegClient
   readonly keys: KeyRing
+  /** Live events of this process, read from the journal. */
+  readonly feed: EventFeed
   readonly mailer: Mailer
   /** Tells background work of this process that there is something to do (a committed outbox or mail row). Only a hint. */
   readonly wake: (what: 'relay' | 'mail' | 'grants') => void

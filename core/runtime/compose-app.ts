@@ -6,7 +6,7 @@ import type { Context } from '#core/platform/context.ts'
 import { admit } from './admit-caller.ts'
 import type { Door, FunctionGroup, Method, RequestFacts, Row } from './define-function.ts'
 import { countRequest } from './limit-rate.ts'
-import { type CallPorts, type OpenCall, openCall } from './open-call.ts'
+import { type CallPorts, type OpenCall, openCall, requestIdOf } from './open-call.ts'
 import { readRequest } from './read-request.ts'
 import { replyProblem, toProblem } from './reply-problem.ts'
 
@@ -43,6 +43,7 @@ const noFacts: RequestFacts = { address: '0.0.0.0' }
 export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], ports: CallPorts<C>): App {
   const hono = new Hono<{ Bindings: RequestFacts }>()
   const methods = new Map<string, Set<string>>()
+  const open = new Set<string>()
   let total = 0
   for (const { prefix, group } of mounted) {
     const load = { count: 0 }
@@ -50,6 +51,7 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
       const path = pathOf(prefix, row.path)
       const named = path.includes(':')
       methods.set(path, (methods.get(path) ?? new Set()).add(row.method.toUpperCase()))
+      if (row.spec.cors) open.add(path)
       hono.on(row.method.toUpperCase(), path, async (c) => {
         total++
         load.count++
@@ -86,22 +88,35 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
   }
   for (const [path, allowed] of methods) {
     const allow = [...allowed, ...(allowed.has('GET') ? ['HEAD'] : [])].join(', ')
+    if (open.has(path)) hono.options(path, () => preflight(allow))
     hono.all(path, (c) =>
       strayReply(
         c.req.raw,
         fail('method_not_allowed', `Allowed here: ${allow}.`, { headers: { allow } }),
-        ports.newId(),
+        ports.newId,
       ),
     )
   }
   hono.notFound((c) =>
-    strayReply(c.req.raw, fail('not_found', `There is no route ${c.req.path}.`), ports.newId()),
+    strayReply(c.req.raw, fail('not_found', `There is no route ${c.req.path}.`), ports.newId),
   )
   return {
     fetch: (request, facts) => hono.fetch(request, facts),
     inFlight: () => total,
   }
 }
+
+/** Tells a browser that any page may call this address with the headers it wants; no credential is involved. */
+const preflight = (allow: string): Response =>
+  new Response(null, {
+    status: 204,
+    headers: {
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': allow,
+      'access-control-allow-headers': '*',
+      'access-control-max-age': '86400',
+    },
+  })
 
 const overloaded = <C>(group: FunctionGroup<C>) =>
   fail('overloaded', `${group.concurrency} requests of ${group.tag} are being worked on; nothing was done.`, {
@@ -113,7 +128,8 @@ function problemReply<C>(row: Row<C>, call: OpenCall<C>, problem: Problem, path:
   return replyProblem(problem, call.requestId, path, row.spec.errorStyle ?? 'problem', call.headers)
 }
 
-function strayReply(request: Request, problem: Problem, requestId: string): Response {
+function strayReply(request: Request, problem: Problem, newId: () => string): Response {
+  const requestId = requestIdOf(request.headers.get('x-request-id'), newId)
   return replyProblem(problem, requestId, new URL(request.url).pathname, 'problem', {
     'x-request-id': requestId,
   })

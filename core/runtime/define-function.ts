@@ -62,6 +62,8 @@ export interface RowSpec<P, Q, B> {
   readonly idempotency?: 'gate' | 'record' | 'none'
   /** Tables of codes that this row may answer beside the common ones. */
   readonly errors?: readonly ErrorTable[]
+  /** Any web page may read it (CORS); the browser's OPTIONS is answered for it. */
+  readonly cors?: boolean
   /** Not counted by the rate limit (livez, readyz, peers). */
   readonly uncounted?: boolean
   /** Shape of errors: our problem+json, or that of a foreign specification. */

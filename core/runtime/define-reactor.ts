@@ -15,8 +15,11 @@ export interface JournalEvent {
 export interface Reactor<C> {
   /** Dotted pattern: `*` one token, `>` the rest. */
   readonly on: string
-  /** Effects go through `tx`, in which the cursor moves too; it bears being called twice. */
-  readonly run: (ctx: C, event: JournalEvent, tx: Transaction) => Promise<void>
+  /**
+   * Effects go through `tx`, in which the cursor moves too; it bears being called twice.
+   * @returns a hint to give once that is committed (it is lost when the process dies in between), or nothing
+   */
+  readonly run: (ctx: C, event: JournalEvent, tx: Transaction) => Promise<(() => void) | undefined>
 }
 
 /** Makes a reactor. */

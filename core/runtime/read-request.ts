@@ -172,11 +172,7 @@ function collectFaults(
     const path = issue.path.map((part) => escapePointer(String(part))).join('/')
     if (issue.code === 'unrecognized_keys') {
       const base = path ? `${path}/` : ''
-      refuseAll(
-        issue.keys.map((key) => base + key),
-        pointerOf,
-        errors,
-      )
+      refuseAll(issue.keys, (name) => pointerOf(base + name), errors)
     } else if (issue.code === 'invalid_type' && valueAt(value, issue.path) === undefined) {
       errors.push({ pointer: pointerOf(path), code: 'required', detail: 'is required' })
     } else {

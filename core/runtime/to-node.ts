@@ -104,6 +104,12 @@ function readProxies(text: string): (address: string) => boolean {
   }
 }
 
+/** Reads the client's address of a request that does not reach the application (an upgrade). */
+export function addressReader(trustedProxies = ''): (incoming: IncomingMessage) => string {
+  const trusts = readProxies(trustedProxies)
+  return (incoming) => readAddress(incoming, trusts)
+}
+
 /** The client's address: the socket's, or behind trusted proxies the last forwarded one that is no trusted proxy. */
 function readAddress(incoming: IncomingMessage, trusts: (address: string) => boolean): string {
   const peer = plain(incoming.socket.remoteAddress ?? '0.0.0.0')

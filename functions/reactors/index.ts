@@ -1,4 +1,6 @@
 /** THE REACTIONS: event type pattern -> reactor. */
 import type { Reactions } from '#core/runtime/define-reactor.ts'
 
-export const reactions = {} as const satisfies Reactions
+export const reactions = {
+  'grant-genesis': { load: () => import('./grant-genesis.ts') },
+} as const satisfies Reactions

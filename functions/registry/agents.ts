@@ -40,6 +40,8 @@ import {
 } from '#core/registry/agents/schema.ts'
 import { updateCard } from '#core/registry/agents/update-card.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
+import { payGrant } from '#core/registry/grants/pay-grant.ts'
+import { tegErrors } from '#core/registry/teg-errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 import { Balance, gateErrors, StatementPage } from '#core/wire/teg.ts'
 
@@ -47,7 +49,7 @@ const { get, post, put, patch, delete: del } = rowsOf<RegistryContext>()
 
 const errors = [agentErrors]
 const keyErrors = [accountErrors]
-const gateToo = [agentErrors, gateErrors]
+const gateToo = [agentErrors, gateErrors, tegErrors]
 const insiders = ['developer', 'agent', 'operator', 'auditor'] as const
 
 export default defineFunction<RegistryContext>({
@@ -66,7 +68,11 @@ export default defineFunction<RegistryContext>({
         location: (body: Envelope) => `/api/v1/agents/${body.id}`,
         errors,
       },
-      ({ ctx, body }) => publishAgent(ctx, body),
+      async ({ ctx, body }) => {
+        const envelope = await publishAgent(ctx, body)
+        await payGrant(ctx, envelope.owner)
+        return envelope
+      },
     ),
     post(
       '/validate',
@@ -231,6 +237,7 @@ export default defineFunction<RegistryContext>({
         callers: 'public',
         params: AgentPath,
         raw: 'application/did+json',
+        cors: true,
         errors,
       },
       ({ ctx, params }) => readDidDocument(ctx, params.id),
@@ -242,6 +249,7 @@ export default defineFunction<RegistryContext>({
         callers: 'public',
         params: AgentPath,
         raw: 'application/json',
+        cors: true,
         alsoStatus: [304],
         errors,
       },

@@ -3,6 +3,7 @@ import { listPostings } from '#core/registry/audit/list-postings.ts'
 import { readSupply } from '#core/registry/audit/read-supply.ts'
 import { LedgerOut, LedgerQuery, SupplyOut } from '#core/registry/audit/schema.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
+import { tegErrors } from '#core/registry/teg-errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 
 const { get } = rowsOf<RegistryContext>()
@@ -16,6 +17,7 @@ export default defineFunction<RegistryContext>({
         summary: 'Read the supply: issued - destroyed + transit_net = circulating',
         callers: 'public',
         reply: SupplyOut,
+        errors: [tegErrors],
       },
       ({ ctx }) => readSupply(ctx),
     ),
@@ -26,6 +28,7 @@ export default defineFunction<RegistryContext>({
         callers: ['auditor', 'operator'],
         query: LedgerQuery,
         reply: LedgerOut,
+        errors: [tegErrors],
       },
       ({ ctx, query }) => listPostings(ctx, query),
     ),

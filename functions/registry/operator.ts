@@ -1,4 +1,8 @@
 /** What operators read and set. */
+import { changeAccount } from '#core/registry/accounts/change-account.ts'
+import { accountErrors } from '#core/registry/accounts/errors.ts'
+import { listAccounts } from '#core/registry/accounts/list-accounts.ts'
+import { Account, AccountPage, AccountsQuery, ChangeAccountBody } from '#core/registry/accounts/schema.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
 import { readOverview } from '#core/registry/health/read-overview.ts'
 import { readTreasury } from '#core/registry/health/read-treasury.ts'
@@ -7,6 +11,7 @@ import { changeSettings } from '#core/registry/settings/change-settings.ts'
 import { settingsErrors } from '#core/registry/settings/errors.ts'
 import { listSettings } from '#core/registry/settings/list-settings.ts'
 import { SettingsOut, SettingsPatchIn } from '#core/registry/settings/schema.ts'
+import { tegErrors } from '#core/registry/teg-errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 
 const { get, patch } = rowsOf<RegistryContext>()
@@ -25,7 +30,12 @@ export default defineFunction<RegistryContext>({
     ),
     get(
       '/treasury',
-      { summary: 'Read the treasury, where fees go', callers: ['operator'], reply: TreasuryOut },
+      {
+        summary: 'Read the treasury, where fees go',
+        callers: ['operator'],
+        reply: TreasuryOut,
+        errors: [tegErrors],
+      },
       ({ ctx }) => readTreasury(ctx),
     ),
     get(
@@ -34,7 +44,7 @@ export default defineFunction<RegistryContext>({
         summary: 'List every setting with its bounds and its source; the fee rate is the one in force',
         callers: ['operator'],
         reply: SettingsOut,
-        errors: [settingsErrors],
+        errors: [settingsErrors, tegErrors],
       },
       ({ ctx }) => listSettings(ctx),
     ),
@@ -46,9 +56,32 @@ export default defineFunction<RegistryContext>({
         body: SettingsPatchIn,
         reply: SettingsOut,
         idempotency: 'record',
-        errors: [settingsErrors],
+        errors: [settingsErrors, tegErrors],
       },
       ({ ctx, body }) => changeSettings(ctx, body),
+    ),
+    get(
+      '/accounts',
+      {
+        summary: 'List accounts, newest first, or find the one of an address',
+        callers: ['operator'],
+        query: AccountsQuery,
+        reply: AccountPage,
+        errors: [accountErrors],
+      },
+      ({ ctx, query }) => listAccounts(ctx, query),
+    ),
+    patch(
+      '/accounts',
+      {
+        summary: 'Set roles of an account, suspend it or let it in again',
+        callers: ['operator'],
+        body: ChangeAccountBody,
+        reply: Account,
+        idempotency: 'record',
+        errors: [accountErrors],
+      },
+      ({ ctx, body: { account, ...change } }) => changeAccount(ctx, account, change),
     ),
   ],
 })

@@ -1,6 +1,7 @@
 /** Transfers: quotes, single and batched transfers, lists, refunds. */
 import { IdPath } from '#core/base/shapes.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
+import { tegErrors } from '#core/registry/teg-errors.ts'
 import { transferErrors } from '#core/registry/transfers/errors.ts'
 import { listTransfers } from '#core/registry/transfers/list-transfers.ts'
 import { quoteTransfer } from '#core/registry/transfers/quote-transfer.ts'
@@ -37,7 +38,7 @@ export default defineFunction<RegistryContext>({
         scope: 'transfers:read',
         query: QuoteQuery,
         reply: QuoteOut,
-        errors: [transferErrors],
+        errors: [transferErrors, tegErrors],
       },
       ({ ctx, query }) => quoteTransfer(ctx, query),
     ),
@@ -53,7 +54,7 @@ export default defineFunction<RegistryContext>({
         alsoStatus: [202],
         location,
         idempotency: 'gate',
-        errors: [transferErrors],
+        errors: [transferErrors, tegErrors],
       },
       ({ ctx, body }) => submitTransfer(ctx, body),
     ),
@@ -66,7 +67,7 @@ export default defineFunction<RegistryContext>({
         body: BatchIn,
         reply: BatchOut,
         idempotency: 'gate',
-        errors: [transferErrors],
+        errors: [transferErrors, tegErrors],
       },
       ({ ctx, body }) => submitBatch(ctx, body),
     ),
@@ -78,7 +79,7 @@ export default defineFunction<RegistryContext>({
         scope: 'transfers:read',
         query: TransfersQuery,
         reply: TransfersOut,
-        errors: [transferErrors],
+        errors: [transferErrors, tegErrors],
       },
       ({ ctx, query }) => listTransfers(ctx, query),
     ),
@@ -90,7 +91,7 @@ export default defineFunction<RegistryContext>({
         scope: 'transfers:read',
         params: IdPath,
         reply: TransferOut,
-        errors: [transferErrors],
+        errors: [transferErrors, tegErrors],
       },
       ({ ctx, params }) => readTransfer(ctx, params.id),
     ),
@@ -108,7 +109,7 @@ export default defineFunction<RegistryContext>({
         alsoStatus: [202],
         location,
         idempotency: 'gate',
-        errors: [transferErrors],
+        errors: [transferErrors, tegErrors],
       },
       ({ ctx, params, body }) => refundTransfer(ctx, params.id, body),
     ),

@@ -1,6 +1,9 @@
 /** Developers and operators for journeys, made the real way: register, read the mail, verify, log in. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Caller } from '#core/base/caller.ts'
+import { idMaker } from '#core/platform/context.ts'
+import type { RegistryContext } from '#core/registry/context.ts'
 import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import type { System } from './system.ts'
 
@@ -68,3 +71,35 @@ export async function mailedToken(system: System, email: string): Promise<string
 }
 
 const decode = (hex: string): string => String.fromCharCode(Number.parseInt(hex, 16))
+
+/** A context as the runtime makes it, for verbs without a row of their own. */
+export function contextFor(system: System, caller: Caller = { kind: 'anonymous' }): RegistryContext {
+  const held = system.registry
+  return {
+    ...held,
+    time: held.clock.fixed,
+    caller,
+    requestId: 'test',
+    signal: new AbortController().signal,
+    newId: idMaker(held.clock, held.random),
+    idempotencyKey: null,
+    once: (work) => held.db.transaction(work),
+  }
+}
+
+/** An agent as a row, where publishing one is not the matter. */
+export async function insertAgent(
+  system: System,
+  owner: string,
+  status: 'active' | 'retired' = 'active',
+): Promise<{ id: string; did: string }> {
+  const id = contextFor(system).newId()
+  const did = `did:web:127.0.0.1%3A8000:api:v1:agents:${id}`
+  await system.registry.db.query(
+    `insert into registry.agents (id, did, slug, owner, status, sequence, card_text, card_etag, card_digest,
+       card_version, signature_status, hosted_card, registry_signature, created_at, updated_at)
+     values ($1, $2, $5, $3, $6, 1, '{}', 'e', 'd', '1', 'unsigned', '{}', 's', $4, $4)`,
+    [id, did, owner, system.clock.now(), id, status],
+  )
+  return { id, did }
+}

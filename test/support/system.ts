@@ -26,6 +26,8 @@ export interface System {
   readonly teg: TegResources
   /** Calls the public API; paths without /api/v1 get it. */
   readonly api: Api
+  /** The same, for a client at another address than 192.0.2.1. */
+  readonly apiFrom: (address: string) => Api
   /** What was woken since the start. */
   readonly woken: string[]
 }
@@ -75,12 +77,15 @@ export async function startSystem(env: Record<string, string> = {}, log: Log = s
     description: '',
     serverUrl: config.PUBLIC_URL,
   })
+  const check = contractOf(document)
+  const apiFrom = (address: string) => makeApi((request) => registry.app.fetch(request, { address }), check)
   return {
     config,
     clock,
     registry: registry.resources,
     teg: teg.resources,
-    api: makeApi((request) => registry.app.fetch(request, { address: '192.0.2.1' }), contractOf(document)),
+    api: apiFrom('192.0.2.1'),
+    apiFrom,
     woken,
   }
 }

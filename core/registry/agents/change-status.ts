@@ -1,11 +1,12 @@
 /** Changes an agent's status: by its owner, or by an operator, whose suspension the owner can't lift. */
-import { hasRole } from '#core/base/caller.ts'
+import { hasRole, principalOf } from '#core/base/caller.ts'
 import { Problem } from '#core/base/errors.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
+import { fail as failTeg } from '../teg-errors.ts'
 import { fail } from './errors.ts'
 import { isOwner, requireLocked } from './find-agent.ts'
-import { finishIntent, statusFields } from './finish-intent.ts'
+import { finishIntent, recordStatus, statusFields } from './finish-intent.ts'
 import { keepChange } from './keep-change.ts'
 import { type AgentRow, type Intent, updateIntent } from './queries.ts'
 import { judgeStatus, type StatusActor, tegStatusOf } from './rules.ts'
@@ -52,7 +53,7 @@ export async function carryThrough(
     if (next.kind === 'own') return finishIntent(ctx, next.row, next.intent, next.fresh)
     await finishOther(ctx, next.row, next.intent)
   }
-  throw fail('outcome_unknown', 'Others keep changing the status of this agent; try again.')
+  throw failTeg('outcome_unknown', 'Others keep changing the status of this agent; try again.')
 }
 
 /** What somebody else's change is refused for is not this caller's concern: it is out of the way then. */
@@ -70,7 +71,8 @@ async function plan(tx: Transaction, ctx: RegistryContext, ref: string, change: 
   const refusal = judgeStatus(row, actor)
   if (refusal === 'retired') throw fail('agent_not_active', 'The agent is retired for good.')
   if (refusal) throw fail(refusal, 'Only an operator can lift the suspension.')
-  const wanted = { status: change.status, actor, reason: change.reason ?? null }
+  const by = principalOf(ctx.caller) ?? 'anonymous'
+  const wanted = { status: change.status, actor, by, reason: change.reason ?? null }
   if (row.intent === null && tegStatusOf(row.status) === tegStatusOf(wanted.status))
     return { kind: 'done', envelope: await changeRow(tx, ctx, row, wanted) }
   return planIntent(tx, row, { ...wanted, move_balance_to: null })
@@ -109,6 +111,7 @@ async function changeRow(
     row.status_reason === fields.status_reason &&
     row.suspended_by === fields.suspended_by
   if (same) return toEnvelope(row)
+  await recordStatus(tx, ctx, row, wanted)
   return keepChange(tx, ctx, row, {
     fields,
     event: 'agent.updated',

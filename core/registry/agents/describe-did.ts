@@ -3,7 +3,6 @@ import type { JWK } from 'jose'
 import type { RegistryContext } from '../context.ts'
 import { requireAgent } from './find-agent.ts'
 import type { AgentRow } from './queries.ts'
-import { corsHeaders } from './read-agent.ts'
 
 /** A retired agent keeps its document without services, so that what was signed before can still be verified. */
 export async function readDidDocument(ctx: RegistryContext, ref: string): Promise<Response> {
@@ -13,7 +12,6 @@ export async function readDidDocument(ctx: RegistryContext, ref: string): Promis
     headers: {
       'content-type': 'application/did+json',
       'cache-control': 'public, max-age=300',
-      ...corsHeaders,
     },
   })
 }

@@ -7,11 +7,7 @@ export const agentErrors = {
   suspended_by_operator: { status: 403, title: 'An operator has suspended the agent' },
   agent_not_found: { status: 404, title: 'There is no such agent' },
   agent_not_active: { status: 409, title: 'The agent is not active' },
-  agent_not_empty: { status: 409, title: 'The agent still has AVT' },
   slug_taken: { status: 409, title: 'The slug belongs to another agent' },
-  same_agent: { status: 422, title: 'An agent cannot leave its balance to itself' },
-  teg_unavailable: { status: 503, title: 'The token gateway cannot be reached; nothing was done' },
-  outcome_unknown: { status: 504, title: 'The token gateway did not answer in time; try again' },
 } as const satisfies ErrorTable
 
 export const fail = problems(agentErrors)

@@ -1,6 +1,8 @@
 /** Carries a change of status through the TEG and into the row; safe to repeat after a crash at any point. */
 import { fail as commonFail, Problem, problems } from '#core/base/errors.ts'
+import type { Transaction } from '#core/platform/database/database.ts'
 import { type Command, gateErrors, type Outcome } from '#core/wire/teg.ts'
+import { recordAct } from '../audit/record-act.ts'
 import type { RegistryContext } from '../context.ts'
 import { requireLocked } from './find-agent.ts'
 import { keepChange } from './keep-change.ts'
@@ -10,6 +12,9 @@ import type { Envelope } from './schema.ts'
 import { toEnvelope } from './to-envelope.ts'
 
 const refuse = problems(gateErrors)
+
+/** The gate is waited for less long than the call may take, so that time is left to drop an intent that was not sent. */
+const GATE_WAIT_MS = 15_000
 
 /**
  * First the gate, then the row. The intent stands in the row before the gate is asked: whoever comes later, or the
@@ -37,6 +42,7 @@ export async function finishIntent(
         'The status was changed by somebody else meanwhile; read it again.',
       )
     }
+    await recordStatus(tx, ctx, locked, intent)
     return keepChange(
       tx,
       ctx,
@@ -51,6 +57,22 @@ export async function finishIntent(
   })
   ctx.wake('relay')
   return envelope
+}
+
+/** Operators' acts stand in the audit trail with who asked for them. */
+export async function recordStatus(
+  tx: Transaction,
+  ctx: RegistryContext,
+  before: Pick<AgentRow, 'id' | 'status' | 'suspended_by'>,
+  wanted: Omit<Intent, 'sequence' | 'move_balance_to'>,
+): Promise<void> {
+  if (wanted.actor !== 'operator') return
+  await recordAct(tx, ctx, {
+    act: 'agent.status',
+    object: `agents/${before.id}`,
+    before: { status: before.status, suspended_by: before.suspended_by },
+    after: { status: wanted.status, reason: wanted.reason, by: wanted.by },
+  })
 }
 
 /** What a status writes into the row. */
@@ -77,8 +99,10 @@ async function askGate(
     move_balance_to: intent.move_balance_to,
   }
   const open: Command = { op: 'open_account', agent: row.id, did: row.did, owner: row.owner }
+  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(GATE_WAIT_MS)])
+  const call = { requestId: ctx.requestId, signal }
   try {
-    const outcomes = await ctx.teg.commands(ctx, row.teg_sequence > 0n ? [command] : [open, command])
+    const outcomes = await ctx.teg.commands(call, row.teg_sequence > 0n ? [command] : [open, command])
     const last = outcomes.at(-1)
     if (!last) throw new Error('the TEG gave no outcome of a change of status')
     return last

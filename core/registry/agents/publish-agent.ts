@@ -1,7 +1,7 @@
 /** Publishes an agent: the row, its first version, its place in discovery, the event and the grant due commit together. */
-import { parseAmount } from '#core/base/amount.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
+import { readSettings } from '../settings/read-settings.ts'
 import { fail } from './errors.ts'
 import { type TakenCard, takeCard } from './judge-card.ts'
 import { announce, signRow } from './keep-change.ts'
@@ -31,7 +31,7 @@ export async function publishAgent(ctx: RegistryContext, asked: Publication): Pr
   const envelope = await ctx.once(async (tx) => {
     const row = await insertPublished(tx, ctx, taken, caller.account, asked.slug)
     await insertVersion(tx, row)
-    const amount = genesisAmount(ctx)
+    const amount = await genesisAmount(tx, ctx)
     if (amount > 0n)
       await insertGrantDue(tx, { developer: row.owner, agent: row.id, amount, time: row.created_at })
     return announce(tx, ctx, row, 'agent.published')
@@ -42,10 +42,10 @@ export async function publishAgent(ctx: RegistryContext, asked: Publication): Pr
   return envelope
 }
 
-/** Micro-AVT of a genesis grant; 0: none. */
-function genesisAmount(ctx: RegistryContext): bigint {
-  if (!ctx.config.GENESIS_GRANT_ENABLED) return 0n
-  return parseAmount(ctx.config.GENESIS_GRANT_AMOUNT) ?? 0n
+/** Micro-AVT of a genesis grant, as the operator's settings have it now; 0: none. */
+async function genesisAmount(tx: Transaction, ctx: RegistryContext): Promise<bigint> {
+  const settings = await readSettings(ctx, tx)
+  return settings.genesis_grant_enabled ? settings.genesis_grant_amount : 0n
 }
 
 /** A slug that was asked for must be free; a derived one is tried with endings. */

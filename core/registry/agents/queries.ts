@@ -10,6 +10,8 @@ export interface Intent {
   /** Sequence of the command at the TEG. */
   sequence: number
   actor: 'owner' | 'operator'
+  /** Principal who asked for it. */
+  by: string
   reason: string | null
   move_balance_to: string | null
 }
@@ -159,6 +161,19 @@ export const listUnsettled = (on: Queryable, after: string | null, limit: number
      where (teg_sequence < sequence or intent is not null) and ($1::uuid is null or id > $1::uuid)
      order by id limit $2`,
     [after, limit],
+  )
+
+/** Agents that are not retired and whose envelope names another origin than the one given. */
+export const listMisplaced = (
+  on: Queryable,
+  origin: { name: string; place: string | null; after: string | null; limit: number },
+) =>
+  on.query<{ id: string }>(
+    `select id from registry.agents
+     where status <> 'retired' and ($3::uuid is null or id > $3::uuid)
+       and (origin_registry <> $1 or origin_location::jsonb is distinct from $2::jsonb)
+     order by id limit $4`,
+    [origin.name, origin.place, origin.after, origin.limit],
   )
 
 export interface ListFilter {

@@ -44,19 +44,11 @@ export async function readHostedCard(
   const headers = {
     etag: `"${row.card_etag}"`,
     'cache-control': `public, max-age=${CARD_AGE_SECONDS}`,
-    'last-modified': row.updated_at.toUTCString(),
     vary: 'A2A-Version',
-    ...corsHeaders,
   }
   if (fitsIfNoneMatch(ifNoneMatch, row.card_etag)) return new Response(null, { status: 304, headers })
   return new Response(row.hosted_card, { headers: { ...headers, 'content-type': 'application/json' } })
 }
-
-/** Public documents may be read from any page. */
-export const corsHeaders = {
-  'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'ETag',
-} as const
 
 const SEQUENCE = [/^[1-9][0-9]{0,14}$/]
 

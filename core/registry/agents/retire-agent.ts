@@ -1,4 +1,5 @@
 /** Retires an agent for good: first its account at the TEG is closed, then the row becomes a tombstone. */
+import { principalOf } from '#core/base/caller.ts'
 import { problems } from '#core/base/errors.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import { gateErrors } from '#core/wire/teg.ts'
@@ -27,7 +28,7 @@ export async function retireAgent(
   const row = await requireAgent(ctx.db, ref)
   requireOwner(ctx.caller, row)
   const heir = row.status === 'retired' || moveTo === undefined ? null : await requireHeir(ctx, row, moveTo)
-  await carryThrough(ctx, (tx) => plan(tx, ref, heir, ifMatch))
+  await carryThrough(ctx, (tx) => plan(tx, ctx, ref, heir, ifMatch))
 }
 
 /** Moving to others would be a transfer without its fee. */
@@ -46,6 +47,7 @@ async function requireHeir(ctx: RegistryContext, row: AgentRow, moveTo: string):
 
 async function plan(
   tx: Transaction,
+  ctx: RegistryContext,
   ref: string,
   heir: AgentRow | null,
   ifMatch: string | undefined,
@@ -58,6 +60,7 @@ async function plan(
   return planIntent(tx, row, {
     status: 'retired',
     actor: 'owner',
+    by: principalOf(ctx.caller) ?? 'anonymous',
     reason: null,
     move_balance_to: heir?.id ?? null,
   })

@@ -14,7 +14,7 @@ create table registry.agents (
   signature_status text not null check (signature_status in ('unsigned', 'verified', 'invalid')),
   signature_form text check (signature_form in ('spec', 'sdk', '0.3')),  -- the canonical form that was verified
   signature_kid text,                  -- the developer's key that verified it
-  origin_registry text not null,       -- name and place of the registry when the envelope was signed
+  origin_registry text not null default '', -- name and place of the registry when the envelope was signed
   origin_location json,
   hosted_card text not null,           -- the card with the registry's signature: the bytes of .well-known/agent-card.json
   registry_signature text not null,    -- JWS over the envelope, made once per sequence

@@ -3,7 +3,7 @@ import { formatAmount } from '#core/base/amount.ts'
 import type { Command, Outcome, Transfer } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
 import { refusal } from './errors.ts'
-import type { FoundAgent } from './find-agents.ts'
+import { type FoundAgent, rememberOpened } from './find-agents.ts'
 import { openingCommands } from './open-accounts.ts'
 import { didHostOf, hashCommand, hostOfDid, judgeQuote, limitsOf, readTerms } from './rules.ts'
 import type { TransferIn } from './schema.ts'
@@ -46,11 +46,20 @@ async function claimQuote(ctx: RegistryContext, quoteId: string, asked: Transfer
   return judgeQuote(terms, { from: asked.from_agent, to: asked.to_agent, amount: asked.amount })
 }
 
-/** What must run before a command that names these agents: accounts that the TEG does not have yet. */
-export const openingsOf = (agents: Iterable<FoundAgent | undefined>): Command[] => {
-  const openings = new Map<string, Command[]>()
-  for (const agent of agents) if (agent?.unopened) openings.set(agent.id, openingCommands(agent.unopened))
-  return [...openings.values()].flat()
+/** Runs commands behind the openings of those agents' accounts that the TEG may not have yet, all in one batch. */
+export async function runBehind(
+  ctx: RegistryContext,
+  agents: Iterable<FoundAgent | undefined>,
+  commands: readonly Command[],
+): Promise<Outcome[]> {
+  const unopened = new Map<string, FoundAgent>()
+  for (const agent of agents) if (agent?.unopened) unopened.set(agent.id, agent)
+  if (unopened.size === 0 && commands.length === 1)
+    return [await ctx.teg.command(ctx, commands[0] as Command)]
+  const openings = [...unopened.values()].flatMap(({ unopened: row }) => (row ? openingCommands(row) : []))
+  const outcomes = await ctx.teg.commands(ctx, [...openings, ...commands])
+  if (outcomes.slice(0, openings.length).every(({ ok }) => ok)) rememberOpened(ctx, unopened.values())
+  return outcomes.slice(openings.length)
 }
 
 /** The refusal's words for the public: an unknown did of another host has no route, whatever the gate calls it. */
@@ -76,14 +85,4 @@ export function settled(ctx: RegistryContext, outcome: Outcome | undefined, toAg
   if (outcome?.ok && outcome.transfer) return outcome.transfer
   if (!outcome?.error) throw new Error('the TEG gave no outcome')
   throw refusal(publicRefusal(ctx, outcome.error, toAgent))
-}
-
-/** Runs one command behind the openings it needs. */
-export async function runBehind(
-  ctx: RegistryContext,
-  openings: readonly Command[],
-  command: Command,
-): Promise<Outcome | undefined> {
-  if (openings.length === 0) return ctx.teg.command(ctx, command)
-  return (await ctx.teg.commands(ctx, [...openings, command])).at(-1)
 }

@@ -43,6 +43,13 @@ export async function findAgents(
   return found
 }
 
+/** Remembers agents whose accounts the TEG has just opened: their rows may tell it later. */
+export function rememberOpened(ctx: Pick<RegistryContext, 'config'>, agents: Iterable<FoundAgent>): void {
+  const memory = memoryOf(ctx.config)
+  for (const { id, did, owner } of agents)
+    for (const ref of [id, did]) remember(memory, ref, { id, did, owner })
+}
+
 function memoryOf(config: Config): Map<string, KnownAgent> {
   const held = memories.get(config) ?? new Map<string, KnownAgent>()
   memories.set(config, held)

@@ -3,7 +3,7 @@ import { formatAmount } from '#core/base/amount.ts'
 import { Reply } from '#core/base/reply.ts'
 import type { Transfer } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
-import { openingsOf, runBehind, settled } from './command-transfer.ts'
+import { runBehind, settled } from './command-transfer.ts'
 import { fail } from './errors.ts'
 import { seeTransfer } from './read-transfer.ts'
 import { hashCommand, limitsOf, mayActFor } from './rules.ts'
@@ -23,15 +23,21 @@ export async function refundTransfer(
   if (!payee || !mayActFor(ctx.caller, payee))
     throw fail('not_owner', 'Only the payee of a transfer may refund it.')
   const amount = asked.amount == null ? null : formatAmount(asked.amount)
-  const outcome = await runBehind(ctx, openingsOf([payer, payee]), {
-    op: 'refund',
-    key: ctx.idempotencyKey ?? '',
-    hash: hashCommand('refund', { transfer_id: id, amount }),
-    agent: payee.id,
-    transfer_id: id,
-    amount,
-    limits: limitsOf(ctx.caller),
-  })
+  const [outcome] = await runBehind(
+    ctx,
+    [payer, payee],
+    [
+      {
+        op: 'refund',
+        key: ctx.idempotencyKey ?? '',
+        hash: hashCommand('refund', { transfer_id: id, amount }),
+        agent: payee.id,
+        transfer_id: id,
+        amount,
+        limits: limitsOf(ctx.caller),
+      },
+    ],
+  )
   const refund = settled(ctx, outcome, transfer.from_agent)
   return new Reply(refund, {
     status: refund.status === 'pending' ? 202 : 201,

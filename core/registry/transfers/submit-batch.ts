@@ -3,7 +3,7 @@ import { Problem } from '#core/base/errors.ts'
 import { Reply } from '#core/base/reply.ts'
 import type { Command, Outcome } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
-import { commandTransfer, openingsOf, publicRefusal } from './command-transfer.ts'
+import { commandTransfer, publicRefusal, runBehind } from './command-transfer.ts'
 import { findAgents } from './find-agents.ts'
 import type { BatchIn, BatchItemOut, BatchOut } from './schema.ts'
 import { payerOf } from './submit-transfer.ts'
@@ -31,27 +31,16 @@ export async function submitBatch(ctx: RegistryContext, asked: BatchIn): Promise
       items[index] = refusedItem(index, error)
     }
   }
-  const openings = openingsOf(
-    sent.flatMap(({ index }) => {
-      const item = transfers[index]
-      return item ? [agents.get(item.from_agent), agents.get(item.to_agent)] : []
-    }),
-  )
-  const outcomes = await runAll(ctx, openings, sent)
+  const named = sent.flatMap(({ index }) => {
+    const item = transfers[index]
+    return item ? [agents.get(item.from_agent), agents.get(item.to_agent)] : []
+  })
+  const commands = sent.map(({ command }) => command)
+  const outcomes = commands.length === 0 ? [] : await runBehind(ctx, named, commands)
   for (const [position, { index }] of sent.entries())
     items[index] = itemOf(ctx, index, outcomes[position], transfers[index]?.to_agent ?? '')
   const replayed = outcomes.length > 0 && outcomes.every((outcome) => outcome.replayed)
   return new Reply({ items }, { replayed })
-}
-
-async function runAll(
-  ctx: RegistryContext,
-  openings: readonly Command[],
-  sent: readonly { command: Command }[],
-): Promise<Outcome[]> {
-  if (sent.length === 0) return []
-  const outcomes = await ctx.teg.commands(ctx, [...openings, ...sent.map(({ command }) => command)])
-  return outcomes.slice(openings.length)
 }
 
 const refusedItem = (index: number, error: { code: string; detail: string }): BatchItemOut => ({

@@ -2,7 +2,7 @@
 import { Reply } from '#core/base/reply.ts'
 import type { Transfer } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
-import { commandTransfer, openingsOf, runBehind, settled } from './command-transfer.ts'
+import { commandTransfer, runBehind, settled } from './command-transfer.ts'
 import { fail } from './errors.ts'
 import { type FoundAgent, findAgents } from './find-agents.ts'
 import { mayActFor } from './rules.ts'
@@ -16,8 +16,7 @@ export async function submitTransfer(ctx: RegistryContext, asked: TransferIn): P
   const agents = await findAgents(ctx, [asked.from_agent, asked.to_agent])
   const from = payerOf(ctx, asked.from_agent, agents.get(asked.from_agent))
   const command = await commandTransfer(ctx, ctx.idempotencyKey ?? '', from, asked)
-  const openings = openingsOf([from, agents.get(asked.to_agent)])
-  const outcome = await runBehind(ctx, openings, command)
+  const [outcome] = await runBehind(ctx, [from, agents.get(asked.to_agent)], [command])
   const transfer = settled(ctx, outcome, asked.to_agent)
   return new Reply(transfer, {
     status: transfer.status === 'pending' ? 202 : 201,

@@ -13,8 +13,10 @@ const awayTeg = () =>
   openTegClient({
     token: 'x'.repeat(32),
     newId: () => crypto.randomUUID(),
-    fetch: () =>
-      Promise.reject(Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNREFUSED' } })),
+    fetch: () => {
+      const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+      return Promise.reject(new TypeError('fetch failed', { cause }))
+    },
   })
 
 beforeAll(async () => {

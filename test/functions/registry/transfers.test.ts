@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { payGrant } from '#core/registry/grants/pay-grant.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
-import { registerDeveloper, type TestDeveloper } from '#test/support/accounts.ts'
+import { logInDeveloper, registerDeveloper, type TestDeveloper } from '#test/support/accounts.ts'
 import { registryContext } from '#test/support/context.ts'
 import { type SeededAgent, seedAgent, seedGrant } from '#test/support/seed-agents.ts'
 import { OPERATOR_KEY, type System, startSystem } from '#test/support/system.ts'
@@ -117,32 +117,32 @@ describe('POST /transfers', () => {
       })
   })
 
-  test.each<[string, () => object, number, string]>([
-    ['an amount of zero', () => ({ amount: '0' }), 422, 'amount_out_of_range'],
-    ['less than the smallest', () => ({ amount: '0.000099' }), 422, 'amount_out_of_range'],
-    ['more than the largest', () => ({ amount: '9007199254.740992' }), 422, 'amount_out_of_range'],
-    ['more than there is', () => ({ amount: '9007199254.740991' }), 422, 'insufficient_funds'],
-    ['itself', () => ({ to_agent: payer.id }), 422, 'same_agent'],
-    ['an unknown payee', () => ({ to_agent: crypto.randomUUID() }), 404, 'agent_not_found'],
+  test.each<[string, number, string, () => object]>([
+    ['an amount of zero', 422, 'amount_out_of_range', () => ({ amount: '0' })],
+    ['less than the smallest', 422, 'amount_out_of_range', () => ({ amount: '0.000099' })],
+    ['more than the largest', 422, 'amount_out_of_range', () => ({ amount: '9007199254.740992' })],
+    ['more than there is', 422, 'insufficient_funds', () => ({ amount: '9007199254.740991' })],
+    ['itself', 422, 'same_agent', () => ({ to_agent: payer.id })],
+    ['an unknown payee', 404, 'agent_not_found', () => ({ to_agent: crypto.randomUUID() })],
     [
       'an agent of a registry that is no peer',
-      () => ({ to_agent: 'did:web:elsewhere.example:api:v1:agents:1' }),
       409,
       'no_route',
+      () => ({ to_agent: 'did:web:elsewhere.example:api:v1:agents:1' }),
     ],
-    ['an unknown payer', () => ({ from_agent: crypto.randomUUID() }), 404, 'agent_not_found'],
-    ["somebody else's agent as payer", () => ({ from_agent: payee.id }), 403, 'not_owner'],
-    ['a quote that is none', () => ({ quote_id: 'abc' }), 422, 'quote_mismatch'],
-    ['an exponent', () => ({ amount: '1e3' }), 400, 'validation_failed'],
-    ['a sign', () => ({ amount: '-5' }), 400, 'validation_failed'],
-    ['a leading zero', () => ({ amount: '01' }), 400, 'validation_failed'],
-    ['seven decimals', () => ({ amount: '1.0000001' }), 400, 'validation_failed'],
-    ['forty digits', () => ({ amount: '1'.repeat(40) }), 400, 'validation_failed'],
-    ['a number', () => ({ amount: 1 }), 400, 'validation_failed'],
-    ['an unknown field', () => ({ tip: '1' }), 400, 'validation_failed'],
-    ['a memo of 501 characters', () => ({ memo: 'm'.repeat(501) }), 400, 'validation_failed'],
-    ['a payee that is no reference', () => ({ to_agent: 'bob' }), 400, 'validation_failed'],
-  ])('%s answers %i %s', async (_title, fields, status, code) => {
+    ['an unknown payer', 404, 'agent_not_found', () => ({ from_agent: crypto.randomUUID() })],
+    ["somebody else's agent as payer", 403, 'not_owner', () => ({ from_agent: payee.id })],
+    ['a quote that is none', 422, 'quote_mismatch', () => ({ quote_id: 'abc' })],
+    ['an exponent', 400, 'validation_failed', () => ({ amount: '1e3' })],
+    ['a sign', 400, 'validation_failed', () => ({ amount: '-5' })],
+    ['a leading zero', 400, 'validation_failed', () => ({ amount: '01' })],
+    ['seven decimals', 400, 'validation_failed', () => ({ amount: '1.0000001' })],
+    ['forty digits', 400, 'validation_failed', () => ({ amount: '1'.repeat(40) })],
+    ['a number', 400, 'validation_failed', () => ({ amount: 1 })],
+    ['an unknown field', 400, 'validation_failed', () => ({ tip: '1' })],
+    ['a memo of 501 characters', 400, 'validation_failed', () => ({ memo: 'm'.repeat(501) })],
+    ['a payee that is no reference', 400, 'validation_failed', () => ({ to_agent: 'bob' })],
+  ])('%s answers %i %s', async (_title, status, code, fields) => {
     expect(await pay(fields())).toMatchObject({ status, body: { code, status } })
   })
 
@@ -178,7 +178,7 @@ describe('POST /transfers', () => {
     expect(new Set(answers.map(({ body }) => body.balance_after)).size).toBe(512)
     const after = await system.registry.teg.supply(registryContext(system.registry))
     expect(after.tokens_circulating).toBe(before.tokens_circulating)
-  })
+  }, 120_000)
 })
 
 describe('GET /transfers/quote', () => {
@@ -223,6 +223,7 @@ describe('GET /transfers/quote', () => {
     const key = nextKey()
     expect((await pay({ amount: '10', quote_id }, alice.token, key)).status).toBe(201)
     system.clock.advance(2000)
+    alice = await logInDeveloper(system, alice.email)
     expect(await pay({ amount: '10', quote_id })).toMatchObject({
       status: 409,
       body: { code: 'quote_expired' },
@@ -231,22 +232,22 @@ describe('GET /transfers/quote', () => {
     expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true'])
   })
 
-  test.each<[string, () => Record<string, string> | Promise<Record<string, string>>, number, string]>([
-    ['an unknown payer', () => ({ from_agent: crypto.randomUUID() }), 404, 'agent_not_found'],
-    ['an unknown payee', () => ({ to_agent: crypto.randomUUID() }), 404, 'agent_not_found'],
-    ["somebody else's payer", () => ({ from_agent: payee.id }), 403, 'not_owner'],
-    ['a foreign did', () => ({ to_agent: 'did:web:elsewhere.example:api:v1:agents:1' }), 409, 'no_route'],
+  test.each<[string, number, string, () => Record<string, string> | Promise<Record<string, string>>]>([
+    ['an unknown payer', 404, 'agent_not_found', () => ({ from_agent: crypto.randomUUID() })],
+    ['an unknown payee', 404, 'agent_not_found', () => ({ to_agent: crypto.randomUUID() })],
+    ["somebody else's payer", 403, 'not_owner', () => ({ from_agent: payee.id })],
+    ['a foreign did', 409, 'no_route', () => ({ to_agent: 'did:web:elsewhere.example:api:v1:agents:1' })],
     [
       'a retired payee',
-      async () => ({ to_agent: (await seedAgent(system, bob.account, 'retired')).id }),
       409,
       'agent_not_active',
+      async () => ({ to_agent: (await seedAgent(system, bob.account, 'retired')).id }),
     ],
-    ['itself', () => ({ to_agent: payer.did }), 422, 'same_agent'],
-    ['nothing', () => ({ amount: '0' }), 422, 'amount_out_of_range'],
-    ['a malformed amount', () => ({ amount: '+1' }), 400, 'validation_failed'],
-    ['an unknown field', () => ({ currency: 'AVT' }), 400, 'validation_failed'],
-  ])('a quote of %s answers %i %s', async (_title, fields, status, code) => {
+    ['itself', 422, 'same_agent', () => ({ to_agent: payer.did })],
+    ['nothing', 422, 'amount_out_of_range', () => ({ amount: '0' })],
+    ['a malformed amount', 400, 'validation_failed', () => ({ amount: '+1' })],
+    ['an unknown field', 400, 'validation_failed', () => ({ currency: 'AVT' })],
+  ])('a quote of %s answers %i %s', async (_title, status, code, fields) => {
     expect(await quote(await fields())).toMatchObject({ status, body: { code } })
   })
 })

@@ -1,10 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Caller } from '#core/base/caller.ts'
-import { idMaker } from '#core/platform/context.ts'
 import { createAgentKey } from '#core/registry/accounts/credentials/manage-agent-keys.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
-import type { RegistryContext } from '#core/registry/context.ts'
-import { registerDeveloper, type TestDeveloper } from '#test/support/accounts.ts'
+import { contextFor, insertAgent, registerDeveloper, type TestDeveloper } from '#test/support/accounts.ts'
 import { OPERATOR_KEY, type System, startSystem } from '#test/support/system.ts'
 
 let system: System
@@ -13,45 +10,16 @@ let agent: { id: string; did: string }
 beforeAll(async () => {
   system = await startSystem()
   developer = await registerDeveloper(system)
-  agent = await insertAgent(developer.account)
+  agent = await insertAgent(system, developer.account)
 })
 
-/** A context as the runtime makes it, for verbs whose rows other functions hold. */
-function contextOf(caller: Caller): RegistryContext {
-  const held = system.registry
-  return {
-    ...held,
-    time: held.clock.fixed,
-    caller,
-    requestId: 'test',
-    signal: new AbortController().signal,
-    newId: idMaker(held.clock, held.random),
-    idempotencyKey: null,
-    once: (work) => held.db.transaction(work),
-  }
-}
-
-const anonymous = { kind: 'anonymous' } as const
-const callerOf = (token: string) => readCaller(contextOf(anonymous), token)
-
-/** An agent as a row: publishing one is another domain's verb. */
-async function insertAgent(owner: string): Promise<{ id: string; did: string }> {
-  const id = contextOf(anonymous).newId()
-  const did = `did:web:127.0.0.1%3A8000:api:v1:agents:${id}`
-  await system.registry.db.query(
-    `insert into registry.agents (id, did, slug, owner, status, sequence, card_text, card_etag, card_digest,
-       card_version, signature_status, hosted_card, registry_signature, created_at, updated_at)
-     values ($1, $2, $5, $3, 'active', 1, '{}', 'e', 'd', '1', 'unsigned', '{}', 's', $4, $4)`,
-    [id, did, owner, system.clock.now(), id],
-  )
-  return { id, did }
-}
+const callerOf = (token: string) => readCaller(contextFor(system), token)
 
 async function agentKey(scopes: ('transfers:write' | 'agents:read')[]) {
   const caller = await callerOf(developer.token)
   if (!caller) throw new Error('no caller')
   const limits = { per_transfer: 1_500_000n, allowed_payees: null }
-  return createAgentKey(contextOf(caller), agent.id, { name: 'pays', scopes, limits })
+  return createAgentKey(contextFor(system, caller), agent.id, { name: 'pays', scopes, limits })
 }
 
 describe('the caller of a bearer token', () => {

@@ -145,6 +145,8 @@ describe('POST /agents', () => {
     )
     expect(event).toEqual({ type: 'agent.published', data: body, audience: null })
     expect(system.woken).toContain('relay')
+    const found = await system.api.get('/discovery/agents', { query: { q: body.card.name, limit: '200' } })
+    expect(found.body.items.map((one: { id: string }) => one.id)).toContain(body.id)
   })
 })
 
@@ -167,16 +169,37 @@ describe('POST /agents/validate', () => {
 })
 
 describe('the genesis grant', () => {
-  test('is due once for a developer, for the first agent, with the amount of the settings', async () => {
+  const balance = async (agent: { id: string }, who: TestDeveloper) =>
+    (await system.api.get(`/agents/${agent.id}/balance`, { token: who.token })).body.available
+  const change = (settings: Record<string, unknown>) =>
+    system.api.patch('/operator/settings', settings, { token: OPERATOR_KEY })
+
+  test('is paid once for a developer, to the first agent, before POST /agents has answered', async () => {
     const dev = await registerDeveloper(system)
-    const first = await publish(dev, { card: card10() })
-    await publish(dev, { card: card10() })
-    const due = await system.registry.db.query<{ agent: string; amount: bigint }>(
-      'select agent, amount from registry.grants_due where developer = $1',
-      [dev.account],
-    )
-    expect(due).toEqual([{ agent: first.body.id, amount: 1_000_000_000n }])
-    expect(system.woken).toContain('grants')
+    const [first, second] = [
+      (await publish(dev, { card: card10() })).body,
+      (await publish(dev, { card: card10() })).body,
+    ]
+    expect([await balance(first, dev), await balance(second, dev)]).toEqual(['1000', '0'])
+  })
+  test('is paid once for a developer who publishes several first agents at the same moment', async () => {
+    const dev = await registerDeveloper(system)
+    const made = await Promise.all([1, 2, 3].map(() => publish(dev, { card: card10() })))
+    const balances = await Promise.all(made.map((one) => balance(one.body, dev)))
+    expect(balances.sort()).toEqual(['0', '0', '1000'])
+  })
+  test('follows the settings of the operator, and 0 means none', async () => {
+    expect((await change({ genesis_grant_amount: '12.5' })).status).toBe(200)
+    const dev = await registerDeveloper(system)
+    expect(await balance((await publish(dev, { card: card10() })).body, dev)).toBe('12.5')
+    await change({ genesis_grant_amount: '0' })
+    const late = await registerDeveloper(system)
+    expect(await balance((await publish(late, { card: card10() })).body, late)).toBe('0')
+    const due = await system.registry.db.query('select 1 from registry.grants_due where developer = $1', [
+      late.account,
+    ])
+    expect(due).toEqual([])
+    await change({ genesis_grant_amount: null })
   })
 })
 

@@ -44,8 +44,10 @@ const awayTeg = (): TegClient =>
   openTegClient({
     token: 'x'.repeat(32),
     newId: () => crypto.randomUUID(),
-    fetch: () =>
-      Promise.reject(Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNREFUSED' } })),
+    fetch: () => {
+      const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+      return Promise.reject(new TypeError('fetch failed', { cause }))
+    },
   })
 
 describe('genesis grants', () => {

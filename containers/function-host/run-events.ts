@@ -1,0 +1,62 @@
+/** Everything of events that a registry process runs: relay, reactors, WebSockets on its server; ended in the right order. */
+import type { Server } from 'node:http'
+import { backgroundCall } from '#core/platform/background-call.ts'
+import { idMaker } from '#core/platform/context.ts'
+import { readCaller } from '#core/registry/accounts/read-caller.ts'
+import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
+import { tierReader } from '#core/registry/settings/read-tiers.ts'
+import { reactorStore } from '#core/registry/stream/reactor-store.ts'
+import { redeemTicket } from '#core/registry/stream/redeem-ticket.ts'
+import { startRelay } from '#core/registry/stream/start-relay.ts'
+import { attachSockets } from '#core/runtime/hold-sockets.ts'
+import { startReactors } from '#core/runtime/run-reactors.ts'
+import { addressReader } from '#core/runtime/to-node.ts'
+import { reactions } from '#functions/reactors/index.ts'
+
+export interface Events {
+  /** Tells that an outbox has grown. */
+  wake(): void
+  /** WebSockets held now. */
+  sockets(): number
+  /** Ends WebSockets (1012) and SSE streams; to be called before the server is closed, which waits for them. */
+  drain(): Promise<void>
+  /** Ends relay and reactors; to be called when no request is at work any more. */
+  stop(): Promise<void>
+}
+
+/** Starts them. An upgrade counts as a request in its caller's tier. */
+export async function runEvents(resources: RegistryResources, server: Server): Promise<Events> {
+  const { config, clock, random, log, coordination, feed } = resources
+  const open = (name: string, signal: AbortSignal): RegistryContext => ({
+    ...resources,
+    ...backgroundCall(resources, name, signal),
+  })
+  const { signal } = new AbortController()
+  const sockets = attachSockets(server, {
+    feed,
+    authenticate: (token) => readCaller(open('sockets', signal), token),
+    redeemTicket: (ticket) => redeemTicket(resources, ticket),
+    publicUrls: [config.PUBLIC_URL, ...config.PUBLIC_URL_ALIASES.split(',').map((url) => url.trim())],
+    coordination,
+    tierOf: tierReader(resources),
+    addressOf: addressReader(config.TRUSTED_PROXIES),
+    newId: idMaker(clock, random),
+    now: clock.now,
+    random,
+    log,
+  })
+  const relay = await startRelay(resources)
+  const reactors = await startReactors<RegistryContext>({ reactions, store: reactorStore, open }, resources)
+  return {
+    wake: relay.wake,
+    sockets: sockets.count,
+    async drain() {
+      await sockets.close()
+      await feed.close()
+    },
+    async stop() {
+      await relay.stop()
+      await reactors.stop()
+    },
+  }
+}

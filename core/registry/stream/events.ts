@@ -1,0 +1,12 @@
+/** The types of events that this registry tells, each with a sentence. A domain that emits a new type adds its line. */
+
+export const eventTypes: Readonly<Record<string, string>> = {
+  'account.changed': "An operator has changed an account's roles or status.",
+  'developer.verified': 'A developer has verified the e-mail address of the account.',
+  'agent.published': 'An agent and its card were published.',
+  'agent.updated': "An agent's card or status has changed.",
+  'agent.retired': 'An agent was retired; its hosted card is gone.',
+  'genesis.granted': 'A developer has received the genesis grant on the first agent.',
+  'transfer.completed': 'AVT has moved from one agent to another.',
+  'settings.changed': 'An operator has changed settings of the registry.',
+}

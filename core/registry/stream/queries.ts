@@ -1,0 +1,215 @@
+/** Statements of the journal: relay and readers. */
+import type { Queryable, Transaction } from '#core/platform/database/database.ts'
+
+export interface JournalRow {
+  index: bigint
+  type: string
+  envelope: string
+  audience: string[] | null
+  parties: string[] | null
+}
+export interface OutboxRow {
+  position: bigint
+  id: string
+  type: string
+  subject: string
+  data: Record<string, unknown>
+  audience: string[] | null
+  occurred_at: Date
+}
+/** What the relay writes; times as ISO text because the rows travel as one JSON document. */
+export interface NewJournalRow {
+  index: string
+  id: string
+  source: string
+  sourcesequence: string
+  type: string
+  subject: string
+  time: string
+  envelope: string
+  audience: readonly string[] | null
+  parties: readonly string[] | null
+}
+
+/** One relay at a time gives indexes; the next statement's snapshot holds all that the one before has committed. */
+export const lockJournal = (tx: Transaction) =>
+  tx.query(`select pg_advisory_xact_lock(hashtext('registry.journal'))`)
+
+/** Takes the oldest rows out of the outbox, in their order. */
+export async function takeOutbox(tx: Transaction, limit: number): Promise<OutboxRow[]> {
+  const rows = await tx.query<OutboxRow>(
+    `delete from registry.outbox where position in
+       (select position from registry.outbox order by position limit $1)
+     returning position, id, type, subject, data, audience, occurred_at`,
+    [limit],
+  )
+  return rows.sort((a, b) => (a.position < b.position ? -1 : 1))
+}
+
+/** Moves the head by `count`. @returns the head before */
+export async function advanceHead(tx: Transaction, count: number): Promise<bigint> {
+  const rows = await tx.query<{ before: bigint }>(
+    'update registry.journal_head set index = index + $1::bigint returning index - $1::bigint as before',
+    [count],
+  )
+  return (rows[0] as { before: bigint }).before
+}
+
+/** Moves a source by `count`. @returns its sequence before */
+export async function advanceSource(tx: Transaction, service: string, count: number): Promise<bigint> {
+  const rows = await tx.query<{ before: bigint }>(
+    `update registry.journal_sources set sequence = sequence + $2::bigint where service = $1
+     returning sequence - $2::bigint as before`,
+    [service, count],
+  )
+  return (rows[0] as { before: bigint }).before
+}
+
+export async function findSource(on: Queryable, service: string) {
+  const rows = await on.query<{ incarnation: string | null; sequence: bigint }>(
+    'select incarnation, sequence from registry.journal_sources where service = $1',
+    [service],
+  )
+  return rows[0] as { incarnation: string | null; sequence: bigint }
+}
+
+export const setIncarnation = (tx: Transaction, service: string, incarnation: string) =>
+  tx.query('update registry.journal_sources set incarnation = $2 where service = $1', [service, incarnation])
+
+export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], now: Date | null) =>
+  tx.query(
+    `insert into registry.journal
+       (index, id, source, sourcesequence, type, subject, time, envelope, audience, parties, recorded_at)
+     select r.index, r.id, r.source, r.sourcesequence, r.type, r.subject, r.time, r.envelope, r.audience,
+            r.parties, coalesce($2::timestamptz, clock_timestamp())
+     from json_to_recordset($1::json) as r(index bigint, id uuid, source text, sourcesequence bigint, type text,
+       subject text, time timestamptz, envelope text, audience uuid[], parties uuid[])`,
+    [JSON.stringify(rows), now],
+  )
+
+/** Documents of a source by sequence. */
+export const findEnvelopes = (tx: Transaction, source: string, sequences: readonly bigint[]) =>
+  tx.query<{ sourcesequence: bigint; envelope: string }>(
+    'select sourcesequence, envelope from registry.journal where source = $1 and sourcesequence = any($2::bigint[])',
+    [source, sequences.map(String)],
+  )
+
+/** Owners of agents. */
+export const findOwners = (tx: Transaction, agents: readonly string[]) =>
+  tx.query<{ id: string; owner: string }>(
+    'select id, owner from registry.agents where id = any($1::uuid[])',
+    [agents],
+  )
+
+export async function findHead(on: Queryable): Promise<bigint> {
+  const rows = await on.query<{ index: bigint }>('select index from registry.journal_head')
+  return (rows[0] as { index: bigint }).index
+}
+
+/** Rows after an index, in order. */
+export const listJournal = (on: Queryable, after: bigint, limit: number) =>
+  on.query<JournalRow>(
+    `select index, type, envelope, audience, parties from registry.journal
+     where index > $1 order by index limit $2`,
+    [after, limit],
+  )
+
+/** Visible rows after an index and up to another one whose types match any of the expressions (null: all). */
+export const listVisible = (
+  on: Queryable,
+  span: { after: bigint; upTo: bigint; limit: number },
+  types: readonly string[] | null,
+  viewer: { all: boolean; account: string | null; agent: string | null },
+) =>
+  on.query<{ index: bigint; envelope: string }>(
+    `select index, envelope from registry.journal
+     where index > $1 and index <= $2 and ($4::text[] is null or type ~ any($4::text[]))
+       and ($5::boolean or audience is null or audience @> array[$6::uuid] or parties @> array[$7::uuid])
+     order by index limit $3`,
+    [span.after, span.upTo, span.limit, types, viewer.all, viewer.account, viewer.agent],
+  )
+
+/** Stores a ticket and drops some that have expired. @returns when it expires */
+export async function insertTicket(
+  tx: Transaction,
+  ticket: { hash: Uint8Array; sealed: string; seconds: number },
+  now: Date | null,
+): Promise<Date> {
+  await tx.query(
+    `delete from registry.event_tickets where ticket_hash in
+       (select ticket_hash from registry.event_tickets
+        where expires_at <= coalesce($1::timestamptz, clock_timestamp()) order by expires_at limit 100)`,
+    [now],
+  )
+  const rows = await tx.query<{ expires_at: Date }>(
+    `insert into registry.event_tickets (ticket_hash, sealed_credential, expires_at)
+     values ($1, $2, coalesce($4::timestamptz, clock_timestamp()) + make_interval(secs => $3))
+     returning expires_at`,
+    [ticket.hash, ticket.sealed, ticket.seconds, now],
+  )
+  return (rows[0] as { expires_at: Date }).expires_at
+}
+
+/** Burns a ticket. @returns what it sealed, null when it is unknown, used or expired */
+export async function takeTicket(on: Queryable, hash: Uint8Array, now: Date | null): Promise<string | null> {
+  const rows = await on.query<{ sealed_credential: string; good: boolean }>(
+    `delete from registry.event_tickets where ticket_hash = $1
+     returning sealed_credential, expires_at > coalesce($2::timestamptz, clock_timestamp()) as good`,
+    [hash, now],
+  )
+  return rows[0]?.good ? rows[0].sealed_credential : null
+}
+
+/** Makes a reactor's cursor at the beginning of the journal, unless there is one. */
+export const insertCursor = (tx: Transaction, reactor: string, now: Date | null) =>
+  tx.query(
+    `insert into registry.reactor_cursors (reactor, updated_at)
+     values ($1, coalesce($2::timestamptz, clock_timestamp())) on conflict (reactor) do nothing`,
+    [reactor, now],
+  )
+
+/** Locks a cursor; nothing while another transaction holds it. */
+export async function lockCursor(tx: Transaction, reactor: string, now: Date | null) {
+  const rows = await tx.query<{ index: bigint; due: boolean }>(
+    `select index, next_attempt_at is null or next_attempt_at <= coalesce($2::timestamptz, clock_timestamp()) as due
+     from registry.reactor_cursors where reactor = $1 for update skip locked`,
+    [reactor, now],
+  )
+  return rows[0]
+}
+
+export const moveCursor = (tx: Transaction, reactor: string, index: bigint, now: Date | null) =>
+  tx.query(
+    `update registry.reactor_cursors set index = $2, attempts = 0, next_attempt_at = null,
+       updated_at = coalesce($3::timestamptz, clock_timestamp()) where reactor = $1`,
+    [reactor, index, now],
+  )
+
+/** Counts a failure and sets the next attempt by the waits; beyond the last wait there is none. @returns failures so far */
+export async function countFailure(
+  tx: Transaction,
+  reactor: string,
+  waits: readonly number[],
+  now: Date | null,
+): Promise<number> {
+  const rows = await tx.query<{ attempts: number }>(
+    `update registry.reactor_cursors set attempts = attempts + 1,
+       next_attempt_at = coalesce($3::timestamptz, clock_timestamp())
+         + make_interval(secs => ($2::int[])[attempts + 1]),
+       updated_at = coalesce($3::timestamptz, clock_timestamp())
+     where reactor = $1 returning attempts`,
+    [reactor, waits, now],
+  )
+  return (rows[0] as { attempts: number }).attempts
+}
+
+export const insertParked = (
+  tx: Transaction,
+  parked: { reactor: string; index: bigint; error: string; attempts: number },
+  now: Date | null,
+) =>
+  tx.query(
+    `insert into registry.reactor_parked (reactor, index, error, attempts, parked_at)
+     values ($1, $2, $3, $4, coalesce($5::timestamptz, clock_timestamp())) on conflict do nothing`,
+    [parked.reactor, parked.index, parked.error, parked.attempts, now],
+  )

@@ -1,0 +1,58 @@
+/** Where reactors keep their cursors and parked events. */
+import type { Transaction } from '#core/platform/database/database.ts'
+import type { RegistryContext } from '../context.ts'
+import {
+  countFailure,
+  insertCursor,
+  insertParked,
+  type JournalRow,
+  listJournal,
+  lockCursor,
+  moveCursor,
+} from './queries.ts'
+
+/** An event as reactors get it. */
+export interface StoredEvent {
+  readonly index: bigint
+  readonly id: string
+  readonly type: string
+  readonly subject: string
+  readonly time: string
+  readonly data: Record<string, unknown>
+}
+
+const toEvent = (row: JournalRow): StoredEvent => {
+  const { id, subject, time, data } = JSON.parse(row.envelope) as Omit<StoredEvent, 'index' | 'type'>
+  return { index: row.index, type: row.type, id, subject, time, data }
+}
+
+/** The store that the runtime's runner uses; it holds no state of its own. */
+export const reactorStore = {
+  /** Makes the cursor of a new reactor, at the beginning of the journal. */
+  async ensure(tx: Transaction, ctx: RegistryContext, reactor: string): Promise<void> {
+    await insertCursor(tx, reactor, ctx.time)
+  },
+  /** Locks the cursor for the transaction; null while another process holds it or a failed event waits for its retry. */
+  async lock(tx: Transaction, ctx: RegistryContext, reactor: string): Promise<bigint | null> {
+    const row = await lockCursor(tx, reactor, ctx.time)
+    return row?.due ? row.index : null
+  },
+  async read(tx: Transaction, after: bigint, limit: number): Promise<StoredEvent[]> {
+    return (await listJournal(tx, after, limit)).map(toEvent)
+  },
+  async move(tx: Transaction, ctx: RegistryContext, reactor: string, index: bigint): Promise<void> {
+    await moveCursor(tx, reactor, index, ctx.time)
+  },
+  /** Counts a failure of the event after the cursor. @returns failures so far */
+  fail: (tx: Transaction, ctx: RegistryContext, reactor: string, retrySeconds: readonly number[]) =>
+    countFailure(tx, reactor, retrySeconds, ctx.time),
+  /** Puts an event aside with its error, for a person to look at, and moves on. */
+  async park(
+    tx: Transaction,
+    ctx: RegistryContext,
+    parked: { reactor: string; index: bigint; error: string; attempts: number },
+  ): Promise<void> {
+    await insertParked(tx, parked, ctx.time)
+    await moveCursor(tx, parked.reactor, parked.index, ctx.time)
+  },
+}

@@ -1,0 +1,74 @@
+/** Decides who may read an event, and what its document is. */
+import { isDeepStrictEqual } from 'node:util'
+import { type Caller, hasRole } from '#core/base/caller.ts'
+
+/** What a caller may see beside public events. */
+export interface Viewer {
+  readonly all: boolean
+  readonly account: string | null
+  readonly agent: string | null
+}
+
+/** Who may read an event. */
+export interface Visibility {
+  /** Accounts; null: everybody. */
+  readonly audience: readonly string[] | null
+  /** Agents that are a party. */
+  readonly parties: readonly string[] | null
+}
+
+/** Operators and auditors see all, developers what is theirs, agent keys what their agent is a party of. */
+export function viewerOf(caller: Caller): Viewer {
+  const all = hasRole(caller, 'operator') || hasRole(caller, 'auditor')
+  return {
+    all,
+    account: caller.kind === 'developer' ? caller.account : null,
+    agent: caller.kind === 'agent' ? caller.agent : null,
+  }
+}
+
+/** True when the viewer may read the event. */
+export function mayRead(viewer: Viewer, { audience, parties }: Visibility): boolean {
+  if (viewer.all || audience === null) return true
+  if (viewer.account !== null && audience.includes(viewer.account)) return true
+  return viewer.agent !== null && parties?.includes(viewer.agent) === true
+}
+
+/** A fact as an outbox holds it. */
+export interface Fact {
+  readonly id: string
+  readonly type: string
+  readonly subject: string
+  readonly time: Date
+  readonly data: Record<string, unknown>
+}
+
+/** The source of a service's events. */
+export const sourceOf = (registry: string, service: 'registry' | 'teg'): string =>
+  `/registries/${registry}/${service}`
+
+/** The exact text of an event's CloudEvents 1.0 document; equal facts give equal text. */
+export function writeEnvelope(source: string, sequence: bigint, fact: Fact): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id: fact.id,
+    source,
+    type: fact.type,
+    subject: fact.subject,
+    time: fact.time.toISOString(),
+    datacontenttype: 'application/json',
+    sourcesequence: String(sequence),
+    data: fact.data,
+  })
+}
+
+/**
+ * True when a fact that comes again is the one that a document tells: same id, type, time and data. Members that the
+ * data has gained since are no contradiction: a newer version of the service may tell more of the same fact.
+ */
+export function saysTheSame(envelope: string, fact: Omit<Fact, 'time'> & { readonly time: string }): boolean {
+  const kept = JSON.parse(envelope) as Record<string, unknown> & { data: Record<string, unknown> }
+  if (kept.id !== fact.id || kept.type !== fact.type) return false
+  if (Date.parse(String(kept.time)) !== Date.parse(fact.time)) return false
+  return Object.entries(kept.data).every(([name, value]) => isDeepStrictEqual(value, fact.data[name]))
+}

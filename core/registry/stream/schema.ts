@@ -1,0 +1,59 @@
+/** Shapes of events as readers see them, of their queries and of tickets. */
+import { z } from 'zod'
+import { isPattern, PATTERNS_MAX } from '#core/base/pattern.ts'
+import { PageOf, PageQuery, TimeOut, Uuid } from '#core/base/shapes.ts'
+
+/** An index of the journal in a query: a whole number, 0 for the beginning. */
+const IndexIn = z
+  .string()
+  .regex(/^(0|[1-9][0-9]{0,14})$/, 'must be an index of the journal: a whole number')
+  .transform(BigInt)
+
+const Types = z
+  .string()
+  .max(4096)
+  .transform((text) => text.split(','))
+  .refine((patterns) => patterns.length <= PATTERNS_MAX, `must be at most ${PATTERNS_MAX} patterns`)
+  .refine(
+    (patterns) => patterns.every(isPattern),
+    'must be patterns of event types, comma separated, such as transfer.*,agent.>',
+  )
+  .meta({ description: 'Patterns of event types, comma separated: `*` is one token, a final `>` the rest' })
+
+/** Query of GET /events: events after an index. `cursor` is a `next_cursor`; it wins over `after`. */
+export const EventsQuery = PageQuery.extend({
+  after: IndexIn.optional(),
+  cursor: IndexIn.optional(),
+  types: Types.optional(),
+})
+
+/** Query of GET /events/stream. Last-Event-ID wins over `after`; without both, only new events come. */
+export const StreamQuery = z.strictObject({ after: IndexIn.optional(), types: Types.optional() })
+
+/** A CloudEvents 1.0 document; unknown attributes are extensions. */
+export const CloudEvent = z.looseObject({
+  specversion: z.literal('1.0'),
+  id: Uuid,
+  source: z.string(),
+  type: z.string(),
+  subject: z.string(),
+  time: TimeOut,
+  datacontenttype: z.literal('application/json'),
+  /** Number of the event within its source, from 1 without gaps. */
+  sourcesequence: z.string().regex(/^[1-9][0-9]*$/),
+  data: z.record(z.string(), z.unknown()),
+})
+
+/** An event with its place in this registry's journal. */
+export const EventItem = z.strictObject({ index: z.number().int().min(1), event: CloudEvent })
+export const EventPage = PageOf(EventItem)
+export type EventPage = z.infer<typeof EventPage>
+
+export const EventTypePage = PageOf(z.strictObject({ type: z.string(), description: z.string() }))
+
+/** A ticket opens one WebSocket: /ws/events?ticket=... */
+export const Ticket = z.strictObject({
+  ticket: z.string().regex(/^nft_[A-Za-z0-9_-]{43}$/),
+  expires_at: TimeOut,
+})
+export type Ticket = z.infer<typeof Ticket>

@@ -1,0 +1,75 @@
+/** Keeps the relay running in a process: one leader by lease, correct with several. */
+import { backgroundCall } from '#core/platform/background-call.ts'
+import { startLoop } from '#core/platform/background-loop.ts'
+import { openSparingLease } from '#core/platform/sparing-lease.ts'
+import type { RegistryContext, RegistryResources } from '../context.ts'
+import { type Relayed, relayOwnEvents, relayTegEvents } from './relay-events.ts'
+
+/** Channel of the hint that an outbox has grown: it reaches the process that leads. */
+export const OUTBOX_CHANNEL = 'outbox'
+
+const BUSY_MS = 25
+const IDLE_MS = 1000
+
+export interface Relay {
+  /** Tells that there is something in an outbox; to be called after the commit, never inside a transaction. */
+  wake(): void
+  stop(): Promise<void>
+}
+
+/** Starts it. The TEG has a loop of its own, so that a slow TEG never holds back the registry's own facts. */
+export async function startRelay(resources: RegistryResources): Promise<Relay> {
+  const { coordination, log } = resources
+  const lease = openSparingLease(
+    coordination,
+    'relay',
+    Buffer.from(resources.random(12)).toString('base64url'),
+  )
+  let led = false
+
+  const loopOf = (name: string, move: (ctx: RegistryContext) => Promise<Relayed>) =>
+    startLoop({
+      name,
+      log,
+      busyMs: BUSY_MS,
+      idleMs: IDLE_MS,
+      async turn(signal) {
+        led = await lease.leads()
+        if (!led) return false
+        const { more } = await move({ ...resources, ...backgroundCall(resources, name, signal) })
+        return more
+      },
+    })
+  const loops = [loopOf('relay-registry', relayOwnEvents), loopOf('relay-teg', relayTegEvents)]
+  const wakeLocal = () => {
+    for (const loop of loops) loop.wake()
+  }
+  // Without hints from other processes the loops still poll.
+  const unsubscribe = await coordination
+    .subscribe(OUTBOX_CHANNEL, wakeLocal)
+    .catch(() => async () => undefined)
+
+  let telling = false
+  let again = false
+  /** One hint under way at a time; what came meanwhile is told by one more. */
+  const tell = async () => {
+    telling = true
+    do {
+      again = false
+      await coordination.publish(OUTBOX_CHANNEL, '').catch(() => undefined)
+    } while (again)
+    telling = false
+  }
+  return {
+    wake() {
+      if (led) return wakeLocal()
+      if (telling) again = true
+      else void tell()
+    },
+    async stop() {
+      await unsubscribe()
+      await Promise.all(loops.map((loop) => loop.stop()))
+      await lease.release()
+    },
+  }
+}

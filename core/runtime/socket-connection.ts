@@ -1,0 +1,175 @@
+/** One WebSocket: its subscription, its pace, its life. Truth is the journal's index; the socket only carries it. */
+import type { WebSocket } from 'ws'
+import type { Caller } from '#core/base/caller.ts'
+import type { EventFeed, FeedEvent, Follower } from '#core/platform/event-feed.ts'
+import {
+  type ClientFrame,
+  closeCodes,
+  eventFrame,
+  type FrameError,
+  type FrameLimits,
+  readFrame,
+  type ServerFrame,
+} from './socket-frames.ts'
+
+/** Malformed frames that a client may send before it is let go. */
+const MALFORMED_MAX = 5
+/** A socket paused for so long is closed: it resumes later, from the index that it is told. */
+const STALLED_MS = 60_000
+const MINUTE_MS = 60_000
+/**
+ * Live events wait so long for a first `subscribe`: a client that resumes at once never gets an event of the head
+ * before those it has missed. Nothing is lost by it, the journal is read from the head named in hello.
+ */
+const GRACE_MS = 500
+
+export interface ConnectionSpec {
+  readonly socket: WebSocket
+  readonly id: string
+  readonly caller: Caller
+  /** The index named in hello. */
+  readonly head: bigint
+  readonly feed: EventFeed
+  readonly limits: FrameLimits
+}
+
+export interface Connection {
+  readonly socket: WebSocket
+  /** Sends metrics; a slow socket gets only the newest ones. */
+  metrics(values: Record<string, unknown>): void
+  /** Pings, and ends a socket that is dead or stalled. */
+  beat(): void
+  /** Closes it with an error frame. */
+  end(code: number, error: FrameError, reason?: Record<string, unknown>): void
+}
+
+/** Takes a fresh socket: says hello and follows the journal from there. */
+export function holdConnection(spec: ConnectionSpec): Connection {
+  const { socket, caller, feed, limits } = spec
+  let follower: Follower | null = null
+  let bytesUnderWay = 0
+  let pausedAt: number | null = null
+  let latestMetrics: Record<string, unknown> | null = null
+  let alive = true
+  let malformed = 0
+  const window = { start: performance.now(), frames: 0 }
+  let turn: Promise<void> = Promise.resolve()
+
+  // ws may count 0 while bytes still wait in the kernel's queue of writes: both figures are looked at.
+  const buffered = () => Math.max(socket.bufferedAmount, bytesUnderWay)
+
+  const write = (bytes: Buffer) => {
+    if (socket.readyState !== socket.OPEN) return
+    bytesUnderWay += bytes.length
+    socket.send(bytes, { binary: false }, () => {
+      bytesUnderWay -= bytes.length
+      if (bytesUnderWay < limits.pause_bytes / 2) drained()
+    })
+  }
+  const send = (frame: ServerFrame) => write(Buffer.from(JSON.stringify(frame)))
+  const drained = () => {
+    pausedAt = null
+    if (latestMetrics) {
+      send({ type: 'metrics', metrics: latestMetrics })
+      latestMetrics = null
+    }
+    follower?.resume()
+  }
+  const end: Connection['end'] = (code, error, reason) => {
+    if (socket.readyState !== socket.OPEN) return
+    follower?.stop()
+    send({ type: 'error', code: error })
+    socket.close(code, JSON.stringify(reason ?? { code: error }))
+  }
+  const deliver = (event: FeedEvent): boolean => {
+    if (socket.readyState !== socket.OPEN) return false
+    const frame = eventFrame(event)
+    if (buffered() + frame.length > limits.close_bytes) {
+      end(closeCodes.tooSlow, 'too_slow', { last_index: Number(event.index) - 1 })
+      return false
+    }
+    write(frame)
+    if (buffered() < limits.pause_bytes) return true
+    pausedAt ??= performance.now()
+    return false
+  }
+  const follow = (after: bigint, types: readonly string[] | null) => {
+    follower?.stop()
+    follower = feed.follow({ caller, after, types, deliver })
+  }
+
+  const take = async (frame: ClientFrame | null) => {
+    if (frame === null) {
+      if (++malformed >= MALFORMED_MAX) end(closeCodes.policy, 'malformed_frame')
+      else send({ type: 'error', code: 'malformed_frame' })
+      return
+    }
+    if (frame.type === 'pong') return
+    const untouched = graceful
+    endGrace()
+    if (frame.type === 'unsubscribe') {
+      follower?.stop()
+      follower = null
+      return
+    }
+    const head = await feed.head()
+    if (socket.readyState !== socket.OPEN) return
+    const here = follower?.position() ?? (untouched ? spec.head : head)
+    const asked = frame.after === undefined ? here : BigInt(frame.after)
+    // The client has seen more than this journal holds: it must learn that those indexes will come again.
+    const ahead = frame.after !== undefined && asked > head
+    if (ahead) send({ type: 'gap', from: Number(head) + 1, to: frame.after as number })
+    follow(ahead ? head : asked, frame.types)
+  }
+
+  let graceful = true
+  const grace = setTimeout(() => {
+    graceful = false
+    follow(spec.head, null)
+  }, GRACE_MS)
+  const endGrace = () => {
+    graceful = false
+    clearTimeout(grace)
+  }
+
+  socket.on('message', (data, binary) => {
+    alive = true
+    if (performance.now() - window.start > MINUTE_MS) {
+      window.start = performance.now()
+      window.frames = 0
+    }
+    if (++window.frames > limits.frames_per_minute) return end(closeCodes.policy, 'too_many_frames')
+    const frame = readFrame(data as Buffer, binary)
+    // In order, so that an answer tells that all frames before it have taken effect. Where the journal can't be read,
+    // the client comes back and asks again.
+    turn = turn.then(() => take(frame)).catch(() => socket.terminate())
+  })
+  socket.on('pong', () => {
+    alive = true
+  })
+  socket.on('close', () => {
+    endGrace()
+    follower?.stop()
+  })
+  // What goes wrong on the wire ends in close; without a listener it would end the process.
+  socket.on('error', () => undefined)
+
+  send({ type: 'hello', connection_id: spec.id, head: Number(spec.head), limits })
+
+  return {
+    socket,
+    metrics(values) {
+      if (buffered() < limits.pause_bytes) send({ type: 'metrics', metrics: values })
+      else latestMetrics = values
+    },
+    beat() {
+      if (!alive) return socket.terminate()
+      if (pausedAt !== null && performance.now() - pausedAt > STALLED_MS)
+        return end(closeCodes.tooSlow, 'too_slow', { last_index: Number(follower?.position() ?? spec.head) })
+      alive = false
+      socket.ping()
+      send({ type: 'ping' })
+    },
+    end,
+  }
+}

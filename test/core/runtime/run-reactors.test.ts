@@ -1,0 +1,127 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { backgroundCall } from '#core/platform/background-call.ts'
+import type { RegistryContext } from '#core/registry/context.ts'
+import { reactorStore } from '#core/registry/stream/reactor-store.ts'
+import type { Reactor } from '#core/runtime/define-reactor.ts'
+import { RETRY_SECONDS, runReactor, startReactors } from '#core/runtime/run-reactors.ts'
+import { reactions } from '#functions/reactors/index.ts'
+import { journalOf } from '#test/support/journal.ts'
+import { startSystem } from '#test/support/system.ts'
+
+const { registry, clock, woken } = await startSystem()
+const journal = journalOf(registry)
+afterAll(() => registry.feed.close())
+await registry.db.query('create table registry.effects (reactor text, index bigint)')
+
+/** A reactor whose effect is a row; it fails for events whose data says so. */
+const recorder = (name: string, on: string): Reactor<RegistryContext> => ({
+  on,
+  async run(_ctx, event, tx) {
+    await tx.query('insert into registry.effects values ($1, $2)', [name, event.index])
+    if (event.data.fails) throw new Error('the effect failed')
+    return undefined
+  },
+})
+const effects = async (name: string) =>
+  (
+    await registry.db.query<{ index: bigint }>(
+      'select index from registry.effects where reactor = $1 order by index',
+      [name],
+    )
+  ).map(({ index }) => Number(index))
+const cursor = async (name: string) =>
+  (
+    await registry.db.query<{ index: bigint; attempts: number }>(
+      'select index, attempts from registry.reactor_cursors where reactor = $1',
+      [name],
+    )
+  )[0]
+const turn = (name: string, reactor: Reactor<RegistryContext>) =>
+  runReactor(journal.open(), reactorStore, name, reactor)
+async function finish(name: string, reactor: Reactor<RegistryContext>) {
+  while ((await turn(name, reactor)).more);
+}
+
+describe('reactors', () => {
+  test('act once on each matching event, in order, and look past the others', async () => {
+    const head = await journal.tell({ type: 'a.b' }, { type: 'c.d' }, { type: 'a.b' }, { type: 'c.d' })
+    const reactor = recorder('once', 'a.*')
+    await finish('once', reactor)
+    await finish('once', reactor)
+    expect(await effects('once')).toEqual([head - 3, head - 1])
+    expect(await cursor('once')).toEqual({ index: BigInt(head), attempts: 0 })
+  })
+
+  test('two processes at once act once', async () => {
+    const reactor = recorder('pair', '>')
+    await Promise.all([finish('pair', reactor), finish('pair', reactor), finish('pair', reactor)])
+    await finish('pair', reactor)
+    const all = await effects('pair')
+    expect(all).toEqual(Array.from({ length: all.length }, (_, i) => i + 1))
+  })
+
+  test('a failure rolls the effect back and is tried again, then the event is parked and the cursor goes on', async () => {
+    const reactor = recorder('parks', 'bad.*')
+    await finish('parks', reactor)
+    const head = await journal.tell({ type: 'bad.one', data: { fails: true } }, { type: 'bad.two' })
+    for (const [i, seconds] of RETRY_SECONDS.entries()) {
+      expect(await turn('parks', reactor)).toEqual({ more: false, acted: null })
+      expect(await cursor('parks')).toMatchObject({ attempts: i + 1 })
+      // Not due yet: it is left alone.
+      expect(await turn('parks', reactor)).toEqual({ more: false, acted: null })
+      expect(await cursor('parks')).toMatchObject({ attempts: i + 1 })
+      clock.advance(seconds * 1000)
+    }
+    expect(await effects('parks')).toEqual([])
+    expect(await turn('parks', reactor)).toEqual({ more: true, acted: null })
+    await finish('parks', reactor)
+    expect(await effects('parks')).toEqual([head])
+    const parked = await registry.db.query(
+      'select reactor, index, error, attempts from registry.reactor_parked',
+    )
+    expect(parked).toEqual([
+      {
+        reactor: 'parks',
+        index: BigInt(head - 1),
+        error: 'Error: the effect failed',
+        attempts: RETRY_SECONDS.length + 1,
+      },
+    ])
+  })
+
+  test('a hint is given after the commit, and not when the transaction fails', async () => {
+    await journal.tell({ type: 'hint.one' })
+    const seen: (number | undefined)[] = []
+    const reactor: Reactor<RegistryContext> = {
+      on: 'hint.*',
+      run: async (_ctx, event, tx) => {
+        await tx.query('insert into registry.effects values ($1, $2)', ['hint', event.index])
+        if (event.data.fails) throw new Error('no')
+        return () => seen.push(Number(event.index))
+      },
+    }
+    await finish('hint', reactor)
+    const head = await journal.tell({ type: 'hint.two', data: { fails: true } })
+    await finish('hint', reactor)
+    expect(seen).toEqual([head - 1])
+  })
+
+  test('agent.published wakes the grants', async () => {
+    const running = await startReactors<RegistryContext>(
+      {
+        reactions,
+        store: reactorStore,
+        open: (name, signal) => ({ ...registry, ...backgroundCall(registry, name, signal) }),
+      },
+      registry,
+    )
+    woken.length = 0
+    await journal.tell({ type: 'agent.updated' }, { type: 'agent.published' })
+    running.wake()
+    await expect.poll(() => woken).toContain('grants')
+    await running.stop()
+    const before = await cursor('grant-genesis')
+    await journal.tell({ type: 'agent.published' })
+    expect(await cursor('grant-genesis')).toEqual(before)
+  })
+})
