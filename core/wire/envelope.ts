@@ -15,7 +15,9 @@ export const Location = z.strictObject({
 })
 export type Location = z.infer<typeof Location>
 
-const CardOut = z.record(z.string(), z.unknown()).meta({ description: 'The A2A 1.0 card as published' })
+export const CardOut = z
+  .record(z.string(), z.unknown())
+  .meta({ description: 'The A2A 1.0 card as published' })
 
 export const Envelope = z
   .strictObject({
