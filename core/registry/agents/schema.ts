@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { AgentRef, PageOf, PageQuery, TimeOut, Timestamp } from '#core/base/shapes.ts'
 
-import { AgentStatus, CardOut, SignatureStatus } from '#core/wire/envelope.ts'
+import { CardOut, SignatureStatus } from '#core/wire/envelope.ts'
 
 /** Judged by validate-card.ts field by field, so that all faults come at once; kept exactly as it came. */
 const CardIn = z.unknown().meta({
