@@ -89,8 +89,8 @@ describe('WS /ws/events before the upgrade', () => {
   })
 
   test('a ticket opens one socket, once, and not after 30 seconds', async () => {
-    const { ticket, expires_at } = await issueTicket(journal.open(), 'dev')
-    expect(new Date(expires_at).getTime() - system.clock.now().getTime()).toBe(30_000)
+    const { ticket, expires_in } = await issueTicket(journal.open(), 'dev')
+    expect(expires_in).toBe(30)
     const kept = await registry.db.query<{ sealed_credential: string }>(
       'select * from registry.event_tickets',
     )
