@@ -57,8 +57,9 @@ describe('an invite', () => {
 
   test('bound to an address is mailed there and works for that address only', async () => {
     const email = newEmail()
-    const { code } = (await invite({ email: email.toUpperCase(), max_uses: 5 })).body
-    expect(await mailedToken(system, email.toUpperCase())).toBe(code)
+    const written = email.replace('invited', 'INVITED')
+    const { code } = (await invite({ email: written, max_uses: 5 })).body
+    expect(await mailedToken(system, written)).toBe(code)
     expect((await register(code)).status).toBe(403)
     expect((await register(code, email)).status).toBe(201)
   })
