@@ -42,8 +42,8 @@ export async function changeAccount(ctx: RegistryContext, id: string, patch: Acc
       await recordAct(tx, ctx, {
         act: 'account.change',
         object: `accounts/${id}`,
-        before: pick(changes, 'old'),
-        after: pick(changes, 'new'),
+        before: { roles: held.roles, status: held.status },
+        after: { roles: row?.roles ?? held.roles, status: row?.status ?? held.status },
       })
     }
     return showAccount(row ?? held)
@@ -61,8 +61,3 @@ function findChanges(held: AccountRow, patch: AccountPatch): AccountChange {
       : {}),
   }
 }
-
-const pick = ({ roles, status }: AccountChange, side: 'old' | 'new') => ({
-  ...(roles ? { roles: roles[side] } : {}),
-  ...(status ? { status: status[side] } : {}),
-})
