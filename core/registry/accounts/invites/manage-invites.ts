@@ -27,6 +27,7 @@ const MAIL_SECONDS = 7 * 86_400
 export async function createInvite(ctx: RegistryContext, wish: NewInvite) {
   const expiresAt = requireFuture(ctx, wish.expires_at)
   const { email } = wish
+  const isMailed = ctx.mailer.kind !== 'none'
   const reply = await ctx.once(async (tx) => {
     const code = makeSecret('nfi_', ctx.random)
     const row = await insertInvite(tx, {
@@ -40,7 +41,7 @@ export async function createInvite(ctx: RegistryContext, wish: NewInvite) {
       expiresAt,
       time: ctx.time,
     })
-    if (email !== undefined && ctx.mailer.kind !== 'none' && !(await isFlooded(tx, ctx, email)))
+    if (email !== undefined && isMailed && !(await isFlooded(tx, ctx, email)))
       await queueMail(tx, ctx, { kind: 'invite', to: email, token: code, validSeconds: MAIL_SECONDS })
     await recordAct(tx, ctx, {
       act: 'invite.create',
