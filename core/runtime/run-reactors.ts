@@ -2,6 +2,7 @@
 import { matchesPattern } from '#core/base/pattern.ts'
 import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.ts'
 import type { Context } from '#core/platform/context.ts'
+import { leadOrAlone } from '#core/platform/coordination/lead-or-alone.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { JournalEvent, Reactions, Reactor } from './define-reactor.ts'
 
@@ -55,16 +56,9 @@ export async function startReactors<C extends Context>(
     const reactor = (await line.load()).default as unknown as Reactor<C>
     const lease = `reactor:${name}`
     leases.push(lease)
-    let leads = false
     const turn = async (signal: AbortSignal) => {
-      try {
-        leads = leads
-          ? await coordination.renewLease(lease, token, LEASE_MS)
-          : await coordination.acquireLease(lease, token, LEASE_MS)
-      } catch {
-        // Without the store all processes work; the lock on the cursor still lets one at a time act.
-        leads = true
-      }
+      // Without the store all processes work; the lock on the cursor still lets one at a time act.
+      const leads = await leadOrAlone(coordination, lease, token, LEASE_MS).catch(() => true)
       if (!leads) return false
       return (await runReactor(spec.open(`reactor:${name}`, signal), spec.store, name, reactor)).more
     }

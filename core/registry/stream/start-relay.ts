@@ -1,6 +1,7 @@
 /** Keeps the relay running in a process: one leader by lease, correct with several. */
 import { backgroundCall } from '#core/platform/background-call.ts'
 import { startLoop } from '#core/platform/background-loop.ts'
+import { leadOrAlone } from '#core/platform/coordination/lead-or-alone.ts'
 import type { RegistryContext, RegistryResources } from '../context.ts'
 import { type Relayed, relayOwnEvents, relayTegEvents } from './relay-events.ts'
 
@@ -31,11 +32,7 @@ export async function startRelay(resources: RegistryResources): Promise<Relay> {
   const lead = (): Promise<boolean> => {
     if (performance.now() < leadsUntil) return Promise.resolve(true)
     // Both loops ask together: two answers about one lease would contradict each other.
-    asking ??= (
-      leads
-        ? coordination.renewLease(LEASE, token, LEASE_MS)
-        : coordination.acquireLease(LEASE, token, LEASE_MS)
-    )
+    asking ??= leadOrAlone(coordination, LEASE, token, LEASE_MS)
       .catch(() => true)
       .then((held) => {
         leads = held

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { openBreaker } from '#core/platform/coordination/breaker.ts'
 import { gcra } from '#core/platform/coordination/gcra.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
+import { leadOrAlone } from '#core/platform/coordination/lead-or-alone.ts'
 import { coordinationConformance } from './coordination-conformance.ts'
 
 coordinationConformance('coordination in one process', 'in-process', async () => {
@@ -135,5 +136,20 @@ describe('the in-process cache', () => {
     expect(await store.cacheGet('k0')).toBe(value)
     expect(await store.cacheGet('k1')).toBeNull()
     expect(await store.cacheGet('k99')).toBe(value)
+  })
+})
+
+describe('leadOrAlone', () => {
+  test('lets one of two lead, and both work while the store is away', async () => {
+    let time = 0
+    const store = openInProcess(() => time)
+    expect(await leadOrAlone(store, 'relay', 'a', 1000)).toBe(true)
+    expect(await leadOrAlone(store, 'relay', 'b', 1000)).toBe(false)
+    time = 900
+    expect(await leadOrAlone(store, 'relay', 'a', 1000)).toBe(true)
+    time = 1500
+    expect(await leadOrAlone(store, 'relay', 'b', 1000)).toBe(false)
+    const away = { ...store, acquireLease: async () => false, ping: async () => false }
+    expect(await leadOrAlone(away, 'relay', 'b', 1000)).toBe(true)
   })
 })
