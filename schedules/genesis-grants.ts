@@ -1,4 +1,5 @@
-/** Pays the grants that are due: those whose first attempt did not come through, or that the day's budget put off. */
+/** Pays the genesis grants that are due and did not come through at once. */
+
 import type { RegistryContext } from '#core/registry/context.ts'
 import { sweepGrants } from '#core/registry/grants/sweep-grants.ts'
 import { defineSchedule } from '#core/runtime/define-schedule.ts'

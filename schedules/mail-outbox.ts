@@ -1,4 +1,4 @@
-/** Sends the mails that are due; those just written are sent at once by the process that wrote them. */
+/** Sends mails whose next attempt has come; a new mail is sent at once by a hint, not by this task. */
 import type { RegistryContext } from '#core/registry/context.ts'
 import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import { defineSchedule } from '#core/runtime/define-schedule.ts'

@@ -1,4 +1,4 @@
-/** Drops what has expired: mailed links, sessions, failed logins, ended mails, recorded replies. */
+/** Drops what has expired: tokens, sessions, failures of logins, recorded replies, mails long sent. */
 import { sweepExpired } from '#core/registry/accounts/sweep-expired.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
 import { defineSchedule } from '#core/runtime/define-schedule.ts'

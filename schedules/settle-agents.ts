@@ -1,4 +1,4 @@
-/** Makes the TEG's accounts agree with the agents, where a change of an agent was interrupted. */
+/** Makes the TEG's accounts agree with the agents: opens what is missing, finishes half-done changes of status. */
 import { settleAgents } from '#core/registry/agents/settle-agents.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
 import { defineSchedule } from '#core/runtime/define-schedule.ts'

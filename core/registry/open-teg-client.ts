@@ -47,9 +47,9 @@ export function openTegClient(options: TegClientOptions): TegClient {
       if (code === 'overloaded' || code === 'shutting_down')
         return { kind: 'unsent', problem: unavailable('It takes nothing more at this moment.') }
       if (response.status >= 500) return { kind: 'unknown', cause: new Error(`The TEG answered ${code}`) }
-      // The TEG refused the whole batch: a fault of ours, and nothing was done.
+      // The TEG refused the whole batch: a fault of ours in one of its commands, and nothing was done.
       const cause = new Error(`The TEG answered ${response.status} ${code}`)
-      return { kind: 'unsent', problem: failCommon('internal_error', undefined, { cause }) }
+      return { kind: 'refused', problem: failCommon('internal_error', undefined, { cause }) }
     } catch (error) {
       if (wasUnsent(error))
         return { kind: 'unsent', problem: unavailable('Nothing listens at its address.', error) }
@@ -81,7 +81,8 @@ export function openTegClient(options: TegClientOptions): TegClient {
     if (response.status === 404) return null
     if (response.status >= 500)
       throw unavailable('It could not answer.', new Error(`The TEG answered ${codeOf(reply)}`))
-    const json: unknown = JSON.parse(reply)
+    const json = parseJson(reply)
+    if (json === undefined) throw unavailable('Its answer could not be read.')
     if (response.status !== 200) throw passOn(json)
     const parsed = shape.safeParse(json)
     if (!parsed.success) throw failCommon('internal_error', undefined, { cause: parsed.error })
@@ -156,12 +157,18 @@ function wasUnsent(error: unknown): boolean {
   return false
 }
 
-function codeOf(text: string): string {
+/** Undefined for what is no JSON, such as a proxy's page. */
+function parseJson(text: string): unknown {
   try {
-    return String((JSON.parse(text) as { code?: unknown }).code)
+    return JSON.parse(text)
   } catch {
-    return 'no problem document'
+    return undefined
   }
+}
+
+function codeOf(text: string): string {
+  const code = (parseJson(text) as { code?: unknown } | null | undefined)?.code
+  return typeof code === 'string' ? code : 'no problem document'
 }
 
 /** The TEG's own refusal of a read, as it was given. */

@@ -13,10 +13,11 @@ const BACKOFF_MAX_MS = 2_000
 /** Time for one attempt: an answer that takes longer is asked for again, with the same keys. */
 const ATTEMPT_MS = 15_000
 
-/** What became of one attempt: `unsent` surely had no effect. */
+/** What became of one attempt: `unsent` and `refused` surely had no effect; `refused` is a fault of some command. */
 export type Attempt =
   | { kind: 'reply'; body: unknown }
   | { kind: 'unsent'; problem: Problem }
+  | { kind: 'refused'; problem: Problem }
   | { kind: 'unknown'; cause: unknown }
 export type Send = (path: string, body: string, requestId: string, signal: AbortSignal) => Promise<Attempt>
 
@@ -112,8 +113,22 @@ async function deliver(
       for (const entry of batch) entry.reject(result.problem)
       return
     }
+    if (result.kind === 'refused' && !mayHaveHappened) return refuse(send, wait, batch, result.problem)
     mayHaveHappened = true
   }
+}
+
+/** A malformed command must not take its neighbours along: the batch is halved until it stands alone. */
+async function refuse(
+  send: Send,
+  wait: (ms: number) => Promise<unknown>,
+  batch: readonly Waiting[],
+  problem: Problem,
+): Promise<void> {
+  if (batch.length === 1) return (batch[0] as Waiting).reject(problem)
+  const middle = batch.length >> 1
+  await deliver(send, wait, batch.slice(0, middle))
+  await deliver(send, wait, batch.slice(middle))
 }
 
 function answer(batch: readonly Waiting[], body: unknown): void {

@@ -175,12 +175,27 @@ cross join lateral (values
 ) as leg (leg, account, amount, balance_after, account_seq)
 where t.code is null and leg.account is not null;
 ` },
+  { name: "0002-system-accounts.sql", sql: `-- What the system accounts' deltas have been folded into. A delta is a queue entry, like teg.outbox: the history of a
+-- system account is in the movements themselves, see teg.postings.
+create table teg.system_accounts (
+  account text primary key,
+  balance numeric not null default 0,
+  credited numeric not null default 0   -- the credits alone
+);
+drop trigger refuse_change on teg.system_deltas;
+drop trigger refuse_truncate on teg.system_deltas;
+create trigger refuse_change before update on teg.system_deltas
+  for each row execute function teg.refuse_change();
+create trigger refuse_change before delete on teg.system_accounts
+  for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.system_accounts
+  for each statement execute function teg.refuse_change();
+-- Days long past are swept by day.
+create index key_spending_day on teg.key_spending (day);
+` },
   { name: "ledger/gate.sql", sql: `-- THE GATE: the only statement that moves or creates AVT. N commands in, N outcomes out, in order. Repeatable.
+-- judge.sql holds what it asks about one command, steps.sql what it does only when a batch needs it.
 -- Every other writer of teg.accounts must lock accounts first, in ascending id order, as step 2 does.
-create or replace function teg.avt(p_micro bigint) returns text language sql immutable as $$
-  select trim_scale(p_micro::numeric / 1000000)::text
-$$;
-
 drop function if exists teg.apply_commands;
 create function teg.apply_commands(
   p_now timestamptz,        -- null: the database's clock, read after the locks
@@ -215,14 +230,13 @@ declare
   amount_max constant bigint := 9007199254740991;
   int8_max constant bigint := 9223372036854775807;
   v_now timestamptz; v_day date;
-  v_refs uuid[] := p_accounts; v_named uuid[]; v_payers_at integer := 0;
+  v_refs uuid[] := p_accounts; v_payers_at integer := 0;
   -- The locked accounts, by slot.
   v_ids uuid[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
   v_seq bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[]; v_slot integer[];
   v_made uuid[] := '{}';
   -- What a refund pays back, by command.
-  v_orig uuid[]; v_orig_from uuid[]; v_orig_to uuid[]; v_orig_kind text[]; v_orig_net bigint[]; v_orig_first integer[];
-  v_refunded bigint[];
+  v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
   v_prior bigint[]; v_prior_hash uuid[]; v_alias integer[];
   v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
   -- Outcomes, by command.
@@ -236,40 +250,20 @@ declare
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
   s_transfer uuid[] := '{}';
   v_rows integer := 0; v_events integer := 0; v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
-  op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; code text; detail text; kind text;
-  amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; free bigint; want smallint; t timestamptz;
+  op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text;
+  amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; want smallint; step bigint; verdict text[];
 begin
   -- 1. Accounts that this batch opens are inserted first, so that they can be locked; they count from their command on.
   if 1 = any (p_op) then
-    with wanted as (
-      select distinct on (p_accounts[c.place]) p_accounts[c.place] as id, c.extra::json as about
-      from unnest(p_op, p_from, p_extra) as c(op, place, extra) where c.op = 1 order by p_accounts[c.place]
-    ), made as (
-      insert into teg.accounts (id, did, owner, opened_at)
-      select w.id, w.about ->> 'did', (w.about ->> 'owner')::uuid, coalesce(p_now, clock_timestamp())
-      from wanted w order by w.id on conflict do nothing returning accounts.id
-    )
-    select coalesce(array_agg(m.id), '{}') into v_made from made m;
+    v_made := teg.open_accounts(p_now, p_accounts, p_op, p_from, p_extra);
   end if;
   if cardinality(p_dids) > 0 then
-    select array_agg(acc.id order by d.place) into v_named
-    from unnest(p_dids) with ordinality as d(did, place) left join teg.accounts acc on acc.did = d.did;
-    v_refs := v_refs || v_named;
+    v_refs := v_refs || teg.find_dids(p_dids);
   end if;
   if 4 = any (p_op) then
     v_payers_at := cardinality(v_refs);
-    select array_agg(o.id order by c.place), array_agg(o.from_agent order by c.place), array_agg(o.to_agent order by c.place),
-      array_agg(o.kind order by c.place), array_agg(o.amount - o.fee order by c.place),
-      array_agg(c.first order by c.place)
-    into v_orig, v_orig_from, v_orig_to, v_orig_kind, v_orig_net, v_orig_first
-    from (
-      select u.place, u.original, min(u.place) over (partition by u.original)::integer as first
-      from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original
-        from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) u
-    ) c
-    left join lateral (select m.id, m.from_agent, m.to_agent, m.kind, m.amount, m.fee from teg.transfers m
-      where m.id = c.original and m.code is null limit 1) o on true;
-    v_refs := v_refs || v_orig_from;
+    v_orig := teg.find_originals(p_op, p_extra);
+    v_refs := v_refs || teg.find_payers(v_orig);
   end if;
 
   -- 2. Every account that this batch can change is locked, in ascending id order: no deadlock, no lost update.
@@ -293,189 +287,114 @@ begin
   v_alias := array_fill(0, array[n]);
   select s.id, s.effective_ppm into v_snap_now, v_ppm_now from teg.fee_snapshots s order by s.settings_version desc limit 1;
   if 4 = any (p_op) then
-    select array_agg(coalesce(d.paid, 0) order by c.place) into v_refunded
-    from unnest(v_orig) with ordinality as c(id, place)
-    left join lateral (select sum(m.amount)::bigint as paid from teg.transfers m
-      where m.refund_of = c.id and m.code is null) d on true;
+    select o.kinds, o.lefts, o.firsts into v_orig_kind, v_orig_left, v_orig_first
+    from teg.read_originals(v_orig, p_accounts, p_from) o;
   end if;
   if 5 = any (p_op) then
     select coalesce(sum(g.amount), 0)::bigint into v_granted from teg.grants g where g.granted_on = v_day;
   end if;
   if cardinality(p_keys) > 0 then
-    insert into teg.key_spending (key_id, day) select u.id, v_day from unnest(p_keys) as u(id) order by u.id
-    on conflict do nothing;
-    perform from teg.key_spending s where s.key_id = any (p_keys) and s.day = v_day order by s.key_id for update;
-    select array_agg(s.spent order by u.place) into v_spent
-    from unnest(p_keys) with ordinality as u(id, place) join teg.key_spending s on s.key_id = u.id and s.day = v_day;
+    v_spent := teg.lock_spending(p_keys, v_day);
   end if;
 
   -- 4. In order over memory: each command sees what the earlier ones did, each is accepted or refused by itself.
   for i in 1 .. n loop
     op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0;
-    code := null; detail := null; kind := null; keep := true; fee := 0; ppm := 0; snap := null; amount := p_amount[i];
+    verdict := null; kind := null; keep := op in (3, 4); fee := 0; ppm := 0; snap := null; amount := p_amount[i];
+    f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
 
     if op = 1 then
-      if a is null or v_dids[a] <> x ->> 'did' or v_owners[a] <> (x ->> 'owner')::uuid then
-        r_state[i] := 2; r_code[i] := 'idempotency_key_reused';
-        r_detail[i] := 'The account or its did is already there with another did or owner.';
-      else
+      if a is not null and v_dids[a] = x ->> 'did' and v_owners[a] = (x ->> 'owner')::uuid then
         r_state[i] := case when v_known[a] then 6 else 5 end;
         v_known[a] := true;
-      end if;
-      continue;
-    end if;
-    if a is null or not v_known[a] then
-      r_state[i] := 2; r_code[i] := 'agent_not_found'; r_detail[i] := 'The TEG has no account of the acting agent.';
-      continue;
-    end if;
-
-    -- A known key gets its first answer, whatever has changed since.
-    if op <> 2 then
-      if v_prior[i] is not null then
-        if v_prior_hash[i] = p_hash[i] then
-          r_state[i] := 3; r_prior[i] := v_prior[i];
-          continue;
-        end if;
-        code := 'idempotency_key_reused';
-      else
-        f := case when p_twin[i] = 0 then i else p_twin[i] end;
-        j := v_alias[f];
-        if j > 0 then
-          if p_hash[j] = p_hash[i] then
-            r_state[i] := 4; r_prior[i] := j;
-            continue;
-          end if;
-          code := 'idempotency_key_reused';
-        end if;
-      end if;
-      if code is not null then
-        r_state[i] := 2;
-        r_code[i] := case when op = 5 then 'already_granted' else code end;
-        r_detail[i] := case when op = 5 then 'This developer had the genesis grant for another agent.'
-          else 'The key was used with another request; its first outcome stands.' end;
         continue;
       end if;
-    end if;
+      verdict := array['idempotency_key_reused', 'The account or its did is already there with another did or owner.'];
 
-    if op = 2 then
-      want := (x ->> 'status')::smallint;
-      if (x ->> 'sequence')::bigint < v_status_seq[a]
-        or ((x ->> 'sequence')::bigint = v_status_seq[a] and want = v_status[a]) then
-        r_state[i] := 6;
+    elsif a is null or not v_known[a] then
+      keep := false; verdict := array['agent_not_found', 'The TEG has no account of the acting agent.'];
+
+    -- A known key gets its first answer, whatever has changed since.
+    elsif op <> 2 and (v_prior[i] is not null or j > 0) then
+      if coalesce(v_prior_hash[i], p_hash[j]) = p_hash[i] then
+        r_state[i] := case when v_prior[i] is null then 4 else 3 end; r_prior[i] := coalesce(v_prior[i], j);
         continue;
       end if;
       keep := false;
+      verdict := case when op = 5 then array['already_granted', 'This developer had the genesis grant for another agent.']
+        else array['idempotency_key_reused', 'The key was used with another request; its first outcome stands.'] end;
+
+    elsif op = 2 then
+      want := (x ->> 'status')::smallint; step := (x ->> 'sequence')::bigint;
+      if step < v_status_seq[a] or (step = v_status_seq[a] and want = v_status[a]) then
+        -- A closing that is asked for again shows the movement that it made, here or in an earlier batch.
+        j := case when want = 3 and p_to[i] is not null then array_position(p_key, p_key[i]) end;
+        r_prior[i] := case when j < i and p_op[j] = 2 and r_state[j] = 0 then j
+          when j > 0 then teg.find_closing(v_ids[a], step) end;
+        r_state[i] := case when r_prior[i] is null then 6 when r_prior[i] = j then 4 else 3 end;
+        continue;
+      end if;
       if want = 3 then
-        if v_held[a] > 0 or v_staked[a] > 0 then
-          code := 'agent_not_empty'; detail := 'The account has holds or stakes; end them before it is closed.';
-        elsif v_balance[a] > 0 then
-          if p_to[i] is null then
-            code := 'agent_not_empty';
-            detail := 'The account holds ' || teg.avt(v_balance[a]) || ' AVT; name an agent that takes them over.';
-          elsif b is null or not v_known[b] then
-            code := 'agent_not_found'; detail := 'The agent that shall take the balance over is unknown here.';
-          elsif a = b then
-            code := 'same_agent'; detail := 'The balance must move to another agent.';
-          elsif v_status[a] <> 1 or v_status[b] <> 1 then
-            code := 'agent_not_active'; detail := 'A balance moves only between active agents.';
-          else
-            kind := 'transfer'; amount := v_balance[a];
-          end if;
+        verdict := teg.judge_closing(v_balance[a], v_held[a] + v_staked[a], v_status[a], p_to[i] is not null, a = b,
+          case when v_known[b] then v_status[b] end);
+        if verdict is null and v_balance[a] > 0 then
+          kind := 'transfer'; amount := v_balance[a];
         end if;
       end if;
 
     elsif op = 5 then
-      keep := false; kind := 'genesis_grant'; b := a; a := null;
-      if amount < 1 or amount > amount_max then
-        code := 'amount_out_of_range'; detail := 'A grant is 0.000001 to 9007199254.740991 AVT.';
-      elsif v_status[b] <> 1 then
-        code := 'agent_not_active'; detail := 'The agent is not active.';
-      elsif v_granted + amount > (x ->> 'budget')::bigint then
-        code := 'budget_exhausted'; detail := 'The grant stays due; the budget is renewed at 00:00 UTC.';
-      end if;
+      kind := 'genesis_grant'; b := a; a := null;
+      verdict := case when amount < 1 or amount > amount_max
+          then array['amount_out_of_range', 'A grant is 0.000001 to 9007199254.740991 AVT.']
+        when v_status[b] <> 1 then array['agent_not_active', 'The agent is not active.']
+        when v_granted + amount > (x ->> 'budget')::bigint
+          then array['budget_exhausted', 'The grant stays due; the budget is renewed at 00:00 UTC.'] end;
 
     else
-      kind := case when op = 4 then 'refund' else 'transfer' end;
-      q := x -> 'quote';
       if op = 4 then
-        b := v_slot[v_payers_at + i]; f := v_orig_first[i];
-        if amount is null and v_orig[i] is not null then
-          amount := v_orig_net[i] - v_refunded[f];
+        kind := 'refund'; b := v_slot[v_payers_at + i]; f := v_orig_first[i]; amount := coalesce(amount, v_orig_left[f]);
+        verdict := teg.judge_refund(v_orig_kind[i], amount, v_orig_left[f]);
+      else
+        kind := 'transfer';
+        if amount < 100 or amount > amount_max then
+          verdict := array['amount_out_of_range', 'A transfer is 0.0001 to 9007199254.740991 AVT.'];
         end if;
-        if v_orig[i] is null or v_orig_to[i] is distinct from v_ids[a] or v_orig_kind[i] = 'genesis_grant' then
-          code := 'not_found'; detail := 'This agent has received no such transfer.';
-        elsif v_orig_kind[i] = 'refund' then
-          code := 'refund_exceeds'; detail := 'A refund can''t be refunded.';
-        elsif amount <= 0 and v_orig_net[i] - v_refunded[f] <= 0 then
-          code := 'refund_exceeds'; detail := 'All of the transfer has been paid back.';
-        elsif amount < 1 or amount > amount_max then
-          code := 'amount_out_of_range'; detail := 'A refund is 0.000001 to 9007199254.740991 AVT.';
-        elsif amount > v_orig_net[i] - v_refunded[f] then
-          code := 'refund_exceeds';
-          detail := teg.avt(v_orig_net[i] - v_refunded[f]) || ' AVT of the transfer can still be paid back.';
-        end if;
-      elsif amount < 100 or amount > amount_max then
-        code := 'amount_out_of_range'; detail := 'A transfer is 0.0001 to 9007199254.740991 AVT.';
       end if;
-      if code is not null then
-        null;
-      elsif b is null or not v_known[b] then
-        code := 'agent_not_found'; detail := 'The payee is unknown here.';
-      elsif a = b then
-        code := 'same_agent'; detail := 'Payer and payee are the same agent.';
-      elsif v_status[a] <> 1 then
-        code := 'agent_not_active'; detail := 'The payer is not active.';
-      elsif v_status[b] <> 1 then
-        code := 'agent_not_active'; detail := 'The payee is not active.';
-      elsif op = 3 then
-        snap := v_snap_now; ppm := v_ppm_now;
+      if verdict is null then
+        verdict := case when b is null or not v_known[b] then array['agent_not_found', 'The payee is unknown here.']
+          when a = b then array['same_agent', 'Payer and payee are the same agent.']
+          when v_status[a] <> 1 then array['agent_not_active', 'The payer is not active.']
+          when v_status[b] <> 1 then array['agent_not_active', 'The payee is not active.'] end;
+      end if;
+      if verdict is null and op = 3 then
+        snap := v_snap_now; ppm := v_ppm_now; q := x -> 'quote';
         if q is not null then
-          if v_snap is distinct from (q ->> 'fee_snapshot')::bigint then
-            select s.id, s.effective_ppm into v_snap, v_snap_ppm from teg.fee_snapshots s
-            where s.id = (q ->> 'fee_snapshot')::bigint;
-          end if;
-          if not (q ->> 'matches')::boolean or q ->> 'valid_until' is null or v_snap is null
-            or v_snap <> (q ->> 'fee_snapshot')::bigint then
-            code := 'quote_mismatch'; detail := 'The quote is not one of this registry for these fields.';
-          elsif v_now > (q ->> 'valid_until')::timestamptz then
-            code := 'quote_expired'; detail := 'The quote was valid until ' || (q ->> 'valid_until') || '.';
-          else
-            snap := v_snap; ppm := v_snap_ppm;
-          end if;
+          select s.id, s.effective_ppm into v_snap, v_snap_ppm from teg.fee_snapshots s
+          where s.id = (q ->> 'fee_snapshot')::bigint;
+          verdict := teg.judge_quote(q, v_snap is not null, v_now); snap := v_snap; ppm := v_snap_ppm;
         end if;
-        -- ceil(amount x ppm / 1e6), at least 1, in parts: the whole product would not fit.
-        fee := greatest(1, (amount / 1000000) * ppm + ((amount % 1000000) * ppm + 999999) / 1000000);
+        fee := teg.fee_of(amount, ppm);
       end if;
       q := x -> 'limits';
-      if code is null and q is not null then
-        k := (q ->> 'slot')::integer;
-        if amount > (q ->> 'per_transfer')::bigint then
-          code := 'limit_exceeded';
-          detail := 'The key may spend ' || teg.avt((q ->> 'per_transfer')::bigint) || ' AVT in one transfer.';
-        elsif q -> 'payees' is not null and not ((q -> 'payees')::jsonb ?| array[v_ids[b]::text, v_dids[b]]) then
-          code := 'limit_exceeded'; detail := 'The key may not pay this agent.';
-        elsif amount > (q ->> 'per_day')::bigint - v_spent[k] then
-          code := 'limit_exceeded';
-          detail := 'The key may spend ' || teg.avt(greatest(0, (q ->> 'per_day')::bigint - v_spent[k])) || ' AVT more today (UTC).';
-        end if;
+      if verdict is null and q is not null then
+        k := (q ->> 'slot')::integer; verdict := teg.judge_limits(q, amount, v_spent[k], v_ids[b], v_dids[b]);
       end if;
-      if code is null and amount > v_balance[a] - v_held[a] then
-        code := 'insufficient_funds';
-        detail := 'The payer has ' || teg.avt(v_balance[a] - v_held[a]) || ' AVT available; ' || teg.avt(amount) || ' are needed.';
+      if verdict is null and amount > v_balance[a] - v_held[a] then
+        verdict := array['insufficient_funds', 'The payer has ' || teg.avt(v_balance[a] - v_held[a])
+          || ' AVT available; ' || teg.avt(amount) || ' are needed.'];
       end if;
     end if;
 
-    if code is null and kind is not null and v_balance[b] > int8_max - amount - v_staked[b] then
-      code := 'amount_out_of_range'; detail := 'The payee''s account can''t take that much.';
+    if verdict is null and kind is not null and v_balance[b] > int8_max - amount - v_staked[b] then
+      verdict := array['amount_out_of_range', 'The payee''s account can''t take that much.'];
     end if;
-    if code is not null then
-      r_state[i] := case when keep then 1 else 2 end; r_code[i] := code; r_detail[i] := detail;
+    if verdict is not null then
+      r_state[i] := case when keep then 1 else 2 end; r_code[i] := verdict[1]; r_detail[i] := verdict[2];
       if not keep then
         continue;
       end if;
-      r_kind[i] := kind; r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_amount[i] := coalesce(amount, 0); r_fee[i] := 0; r_ppm[i] := 0;
-      r_refund[i] := case when op = 4 then v_orig[i] end;
-      v_rows := v_rows + 1;
+      r_kind[i] := kind; r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_amount[i] := coalesce(amount, 0);
+      r_fee[i] := 0; r_ppm[i] := 0; r_refund[i] := v_orig[i]; v_rows := v_rows + 1;
     elsif kind is not null then
       r_state[i] := 0; r_kind[i] := kind; r_amount[i] := amount; r_fee[i] := fee; r_ppm[i] := ppm; r_snap[i] := snap;
       if a is not null then
@@ -488,17 +407,16 @@ begin
       v_balance[b] := v_balance[b] + (amount - fee); v_seq[b] := v_seq[b] + 1; v_dirty[b] := true;
       r_to[i] := v_ids[b]; r_to_slot[i] := b; r_to_seq[i] := v_seq[b]; r_to_balance[i] := v_balance[b];
       if op = 4 then
-        r_refund[i] := v_orig[i]; v_refunded[v_orig_first[i]] := v_refunded[v_orig_first[i]] + amount;
+        r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount;
       end if;
       if k > 0 then
-        v_spent[k] := v_spent[k] + amount;
+        v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]);
       end if;
       v_fees := v_fees + fee; v_events := v_events + 1; v_rows := v_rows + 1;
     end if;
     if op = 2 then
-      v_status[a] := want; v_status_seq[a] := (x ->> 'sequence')::bigint; v_dirty[a] := true;
-      r_state[i] := coalesce(r_state[i], 5);
-      s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || v_status_seq[a];
+      v_status[a] := want; v_status_seq[a] := step; v_dirty[a] := true; r_state[i] := coalesce(r_state[i], 5);
+      s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || step;
       s_status := s_status || want; s_transfer := s_transfer || case when kind is not null then p_id[i] end;
     else
       v_alias[case when p_twin[i] = 0 then i else p_twin[i] end] := i;
@@ -530,10 +448,7 @@ begin
     from (values ('treasury', v_fees), ('issuance', -v_issued)) as d(account, amount) where d.amount <> 0;
   end if;
   if v_issued > 0 then
-    insert into teg.grants (developer, agent, transfer, amount, granted_on)
-    select (c.extra::json ->> 'developer')::uuid, c.agent, c.id, c.amount, v_day
-    from unnest(p_op, r_state, r_to, p_id, r_amount, p_extra) as c(op, state, agent, id, amount, extra)
-    where c.op = 5 and c.state = 0;
+    perform teg.write_grants(v_day, p_op, r_state, r_to, p_id, r_amount, p_extra);
   end if;
   if cardinality(s_at) > 0 then
     insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
@@ -547,6 +462,9 @@ begin
   if v_events > 0 then
     insert into teg.outbox (base, events) values (v_base, v_events);
   end if;
+  if v_base % 1280000 = 0 then
+    perform teg.fold_deltas(2000);  -- every 256th batch
+  end if;
 
   return query
   select c.state, c.code, c.detail, c.prior, c.payer, v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee,
@@ -556,6 +474,86 @@ begin
     as c(state, code, detail, prior, payer, from_slot, payee, to_slot, amount, fee, ppm, from_balance, from_held, refund, place)
   order by c.place;
 end $gate$;
+` },
+  { name: "ledger/judge.sql", sql: `-- What the gate asks about one command: functions over values that it holds under its locks. Repeatable.
+-- A verdict is {code, detail}; null: nothing stands against it.
+create or replace function teg.avt(p_micro bigint) returns text language sql immutable as $$
+  select trim_scale(p_micro::numeric / 1000000)::text
+$$;
+
+-- ceil(amount x ppm / 1e6), at least 1, in parts: the whole product would not fit.
+create or replace function teg.fee_of(p_amount bigint, p_ppm integer) returns bigint language sql immutable as $$
+  select greatest(1, (p_amount / 1000000) * p_ppm + ((p_amount % 1000000) * p_ppm + 999999) / 1000000)
+$$;
+
+-- Closing an account: \`p_named\` tells whether a payee was named, \`p_payee_status\` is null for one that is unknown.
+create or replace function teg.judge_closing(p_balance bigint, p_bound bigint, p_status smallint, p_named boolean,
+  p_same boolean, p_payee_status smallint)
+returns text[] language plpgsql immutable as $$
+begin
+  if p_bound > 0 then
+    return array['agent_not_empty', 'The account has holds or stakes; end them before it is closed.'];
+  elsif p_balance = 0 then
+    return null;
+  elsif not p_named then
+    return array['agent_not_empty',
+      'The account holds ' || teg.avt(p_balance) || ' AVT; name an agent that takes them over.'];
+  elsif p_payee_status is null then
+    return array['agent_not_found', 'The agent that shall take the balance over is unknown here.'];
+  elsif p_same then
+    return array['same_agent', 'The balance must move to another agent.'];
+  elsif p_status <> 1 or p_payee_status <> 1 then
+    return array['agent_not_active', 'A balance moves only between active agents.'];
+  end if;
+  return null;
+end $$;
+
+-- A refund of \`p_amount\`, of which \`p_left\` can still be paid back; \`p_kind\` is null when this agent received no such transfer.
+create or replace function teg.judge_refund(p_kind text, p_amount bigint, p_left bigint)
+returns text[] language plpgsql immutable as $$
+begin
+  if p_kind is null or p_kind = 'genesis_grant' then
+    return array['not_found', 'This agent has received no such transfer.'];
+  elsif p_kind = 'refund' then
+    return array['refund_exceeds', 'A refund can''t be refunded.'];
+  elsif p_amount <= 0 and p_left <= 0 then
+    return array['refund_exceeds', 'All of the transfer has been paid back.'];
+  elsif p_amount not between 1 and 9007199254740991 then
+    return array['amount_out_of_range', 'A refund is 0.000001 to 9007199254.740991 AVT.'];
+  elsif p_amount > p_left then
+    return array['refund_exceeds', teg.avt(p_left) || ' AVT of the transfer can still be paid back.'];
+  end if;
+  return null;
+end $$;
+
+-- A quote at a moment; \`p_known\` tells whether its fee snapshot is one of this TEG.
+create or replace function teg.judge_quote(p_quote json, p_known boolean, p_now timestamptz)
+returns text[] language plpgsql stable as $$
+begin
+  if not p_known or not (p_quote ->> 'matches')::boolean or p_quote ->> 'valid_until' is null then
+    return array['quote_mismatch', 'The quote is not one of this registry for these fields.'];
+  elsif p_now > (p_quote ->> 'valid_until')::timestamptz then
+    return array['quote_expired', 'The quote was valid until ' || (p_quote ->> 'valid_until') || '.'];
+  end if;
+  return null;
+end $$;
+
+-- What a key may spend, of which it has spent \`p_spent\` today.
+create or replace function teg.judge_limits(p_limits json, p_amount bigint, p_spent bigint, p_payee uuid, p_did text)
+returns text[] language plpgsql stable as $$
+declare
+  v_once constant bigint := (p_limits ->> 'per_transfer')::bigint;
+  v_left constant bigint := (p_limits ->> 'per_day')::bigint - p_spent;
+begin
+  if p_amount > v_once then
+    return array['limit_exceeded', 'The key may spend ' || teg.avt(v_once) || ' AVT in one transfer.'];
+  elsif p_limits -> 'payees' is not null and not ((p_limits -> 'payees')::jsonb ?| array[p_payee::text, p_did]) then
+    return array['limit_exceeded', 'The key may not pay this agent.'];
+  elsif p_amount > v_left then
+    return array['limit_exceeded', 'The key may spend ' || teg.avt(greatest(0, v_left)) || ' AVT more today (UTC).'];
+  end if;
+  return null;
+end $$;
 ` },
   { name: "ledger/read.sql", sql: `-- Functions of reads. Repeatable: re-applied when its text changes.
 -- The number of an account's last leg at a moment and before a ledger number: a binary search, since legs are dense.
@@ -603,6 +601,122 @@ begin
   insert into teg.outbox_numbered (number_last, number_first, base)
   select n.last + c.so_far, n.last + c.so_far - c.events + 1, c.base
   from counted c, (select coalesce(max(b.number_last), 0) as last from teg.outbox_numbered b) n;
+end $$;
+` },
+  { name: "ledger/steps.sql", sql: `-- Steps that the gate takes only when a batch needs them. Repeatable.
+-- Inserts the accounts that a batch opens, so that they can be locked. Gives those that were not there before.
+create or replace function teg.open_accounts(p_now timestamptz, p_accounts uuid[], p_op smallint[], p_from integer[],
+  p_extra text[])
+returns uuid[] language plpgsql set enable_seqscan = off as $$
+declare
+  v_made uuid[];
+begin
+  with wanted as (
+    select distinct on (p_accounts[c.place]) p_accounts[c.place] as id, c.extra::json as about
+    from unnest(p_op, p_from, p_extra) with ordinality as c(op, place, extra, i)
+    where c.op = 1 order by p_accounts[c.place], c.i
+  ), made as (
+    insert into teg.accounts (id, did, owner, opened_at)
+    select w.id, w.about ->> 'did', (w.about ->> 'owner')::uuid, coalesce(p_now, clock_timestamp())
+    from wanted w order by w.id on conflict do nothing returning accounts.id
+  )
+  select coalesce(array_agg(m.id), '{}') into v_made from made m;
+  return v_made;
+end $$;
+
+-- The accounts that dids name, in their order; null for one that names none. A did never changes its account.
+create or replace function teg.find_dids(p_dids text[]) returns uuid[] language plpgsql stable set enable_seqscan = off as $$
+begin
+  return (select array_agg(acc.id order by d.place)
+    from unnest(p_dids) with ordinality as d(did, place) left join teg.accounts acc on acc.did = d.did);
+end $$;
+
+-- The transfers that refunds pay back, by command; null where the command is none or the transfer is unknown.
+create or replace function teg.find_originals(p_op smallint[], p_extra text[])
+returns uuid[] language plpgsql stable set enable_seqscan = off as $$
+begin
+  return (select array_agg(m.id order by c.place)
+    from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original
+      from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) c
+    left join teg.transfers m on m.id = c.original and m.code is null);
+end $$;
+
+-- The payers of those transfers, who will be the payees.
+create or replace function teg.find_payers(p_originals uuid[])
+returns uuid[] language plpgsql stable set enable_seqscan = off as $$
+begin
+  return (select array_agg(m.from_agent order by c.place)
+    from unnest(p_originals) with ordinality as c(id, place) left join teg.transfers m on m.id = c.id);
+end $$;
+
+-- What of them can still be paid back, read under their payees' locks: by command, kinds are null where the acting account
+-- is not the one that was paid; the sum is kept at the first command that names the transfer.
+create or replace function teg.read_originals(p_originals uuid[], p_accounts uuid[], p_from integer[],
+  out kinds text[], out lefts bigint[], out firsts integer[])
+language plpgsql set enable_seqscan = off as $$
+begin
+  select array_agg(case when o.to_agent = p_accounts[c.acting] then o.kind end order by c.place),
+    array_agg(o.amount - o.fee - coalesce(d.paid, 0) order by c.place), array_agg(c.first order by c.place)
+  into kinds, lefts, firsts
+  from (select u.place, u.id, u.acting, min(u.place) over (partition by u.id)::integer as first
+    from unnest(p_originals, p_from) with ordinality as u(id, acting, place)) c
+  left join teg.transfers o on o.id = c.id
+  left join lateral (select sum(m.amount)::bigint as paid from teg.transfers m
+    where m.refund_of = c.id and m.code is null) d on true;
+end $$;
+
+-- The ledger number of the movement that a closing made; null: it made none.
+create or replace function teg.find_closing(p_account uuid, p_sequence bigint)
+returns bigint language plpgsql stable set enable_seqscan = off as $$
+begin
+  return (select m.seq from teg.account_steps s join teg.transfers m on m.id = s.transfer
+    where s.account = p_account and s.sequence = p_sequence order by s.seq desc limit 1);
+end $$;
+
+-- Records the grants that a batch has made.
+create or replace function teg.write_grants(p_day date, p_op smallint[], p_state smallint[], p_to uuid[], p_id uuid[],
+  p_amount bigint[], p_extra text[])
+returns void language plpgsql as $$
+begin
+  insert into teg.grants (developer, agent, transfer, amount, granted_on)
+  select (c.extra::json ->> 'developer')::uuid, c.agent, c.id, c.amount, p_day
+  from unnest(p_op, p_state, p_to, p_id, p_amount, p_extra) as c(op, state, agent, id, amount, extra)
+  where c.op = 5 and c.state = 0;
+end $$;
+
+-- Locks what keys have spent on a day and gives it. A key's first transfer of a day sweeps days long past, at most a hundred.
+create or replace function teg.lock_spending(p_keys uuid[], p_day date)
+returns bigint[] language plpgsql set enable_seqscan = off as $$
+begin
+  insert into teg.key_spending (key_id, day) select u.id, p_day from unnest(p_keys) as u(id) order by u.id
+  on conflict do nothing;
+  if found then
+    delete from teg.key_spending s where (s.key_id, s.day) in (
+      select old.key_id, old.day from teg.key_spending old where old.day < p_day - 2
+      order by old.day limit 100 for update skip locked);
+  end if;
+  perform from teg.key_spending s where s.key_id = any (p_keys) and s.day = p_day order by s.key_id for update;
+  return (select array_agg(s.spent order by u.place)
+    from unnest(p_keys) with ordinality as u(id, place) join teg.key_spending s on s.key_id = u.id and s.day = p_day);
+end $$;
+
+-- Folds deltas of the system accounts into their rows, so that a read adds up a bounded number of them. Who comes while
+-- another folds goes on. Nothing locks an account of an agent after this.
+create or replace function teg.fold_deltas(p_rows integer) returns void language plpgsql as $$
+begin
+  if not pg_try_advisory_xact_lock(hashtext('teg.fold_deltas')) then
+    return;
+  end if;
+  with gone as (
+    delete from teg.system_deltas d where (d.account, d.seq) in (
+      select w.account, w.seq from teg.system_deltas w order by w.account, w.seq limit p_rows)
+    returning d.account, d.amount
+  )
+  insert into teg.system_accounts as s (account, balance, credited)
+  select g.account, sum(g.amount), coalesce(sum(g.amount) filter (where g.amount > 0), 0)
+  from gone g group by g.account order by g.account
+  on conflict (account) do update
+  set balance = s.balance + excluded.balance, credited = s.credited + excluded.credited;
 end $$;
 ` },
 ]

@@ -69,7 +69,7 @@ export function openGate(options: GateOptions): Gate {
   }
   return {
     queued: () => queued,
-    post(commands) {
+    async post(commands) {
       if (queued + commands.length > queuedMax)
         throw fail('overloaded', `${queued} commands are waiting; nothing was done.`, {
           headers: { 'retry-after': '1' },
@@ -104,7 +104,7 @@ async function applyOrHalve(options: GateOptions, commands: readonly ParsedComma
   try {
     return await applyWithRetries(options, commands)
   } catch (error) {
-    if (lostConnection(error))
+    if (!isOfTheCommands(error))
       throw fail('ledger_unavailable', undefined, { cause: error, headers: { 'retry-after': '1' } })
     if (commands.length === 1) {
       options.log.error({ error }, 'the gate could not run a command')
@@ -128,6 +128,13 @@ async function applyWithRetries(
       if (attempt >= TRIES_MAX || !isPassing(error)) throw error
     }
   }
+}
+
+/** Failures that some command's values can cause; all else (disk full, read-only, shutting down) would hit every half. */
+function isOfTheCommands(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  if (lostConnection(error)) return false
+  return typeof code !== 'string' || /^(0A|2[12]|23|54|P0|XX)/.test(code)
 }
 
 /** Failures that a repeat of the same batch gets over. */

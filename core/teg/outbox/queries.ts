@@ -18,7 +18,8 @@ export function readEvents(db: Queryable, after: bigint, limit: number): Promise
     `select n.number, t.seq, t.id, t.kind, t.scope, t.key, t.from_agent, p.did as from_did, t.to_agent, q.did as to_did,
        t.amount, t.fee, t.fee_ppm, t.memo, t.reference, t.refund_of, t.from_seq, t.from_balance, t.from_held, t.to_seq,
        t.to_balance, t.code, t.detail, t.created_at
-     from (select b.number_last, b.number_first, b.base from teg.outbox_numbered b where b.number_last > $1::bigint
+     from (select b.number_last, b.number_first, b.base from teg.outbox_numbered b
+       where b.number_last > $1::bigint and b.number_first <= $1::bigint + $2::integer
        order by b.number_last limit $2::integer) b
      cross join lateral (select m.seq, b.number_first - 1 + row_number() over (order by m.seq) as number
        from teg.transfers m where m.seq >= b.base and m.seq < b.base + 5000 and m.code is null) n

@@ -1,4 +1,5 @@
-/** Statements over the whole supply: each is one statement, hence one snapshot, and takes no lock. */
+/** Statements over the whole supply: each is one statement, hence one snapshot, and takes no lock.
+ * A system account is its folded row and the deltas that are not yet folded; the gate folds them, so that they stay few. */
 import type { Queryable } from '#core/platform/database/database.ts'
 
 /** Sums come as text: they may pass int8. */
@@ -13,13 +14,16 @@ export interface SupplyRow {
 
 export async function readSupplyRow(db: Queryable, time: Date | null): Promise<SupplyRow> {
   const rows = await db.query<SupplyRow>(
-    `with deltas as (
-       select coalesce(sum(d.amount) filter (where d.account = 'issuance'), 0) as issuance,
-         coalesce(sum(d.amount) filter (where d.account = 'destruction'), 0) as destruction,
-         coalesce(sum(d.amount) filter (where d.account like 'transit:%'), 0) as transit,
-         coalesce(sum(d.amount) filter (where d.account in
+    `with parts as (
+       select s.account, s.balance as amount from teg.system_accounts s
+       union all select d.account, d.amount from teg.system_deltas d
+     ), deltas as (
+       select coalesce(sum(p.amount) filter (where p.account = 'issuance'), 0) as issuance,
+         coalesce(sum(p.amount) filter (where p.account = 'destruction'), 0) as destruction,
+         coalesce(sum(p.amount) filter (where p.account like 'transit:%'), 0) as transit,
+         coalesce(sum(p.amount) filter (where p.account in
            ('treasury', 'staking_reserve', 'rewards_payable', 'suspense')), 0) as kept
-       from teg.system_deltas d
+       from parts p
      ), agents as (
        select coalesce(sum(a.balance), 0) + coalesce(sum(a.staked), 0) + coalesce(sum(a.unbonding), 0) as total,
          coalesce(sum(a.held), 0) as held
@@ -43,9 +47,13 @@ export interface TreasuryRow {
 /** What the treasury holds, and what fees alone have brought it. */
 export async function readTreasuryRow(db: Queryable, time: Date | null): Promise<TreasuryRow> {
   const rows = await db.query<TreasuryRow>(
-    `select coalesce(sum(d.amount), 0)::text as balance, coalesce(sum(d.amount) filter (where d.amount > 0), 0)::text as fees,
+    `select coalesce(sum(p.amount), 0)::text as balance, coalesce(sum(p.credited), 0)::text as fees,
        coalesce($1::timestamptz, clock_timestamp()) as as_of
-     from teg.system_deltas d where d.account = 'treasury'`,
+     from (
+       select s.balance as amount, s.credited from teg.system_accounts s where s.account = 'treasury'
+       union all
+       select d.amount, greatest(d.amount, 0) from teg.system_deltas d where d.account = 'treasury'
+     ) p`,
     [time],
   )
   return rows[0] as TreasuryRow

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { openBreaker } from '#core/platform/coordination/breaker.ts'
 import { gcra } from '#core/platform/coordination/gcra.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
-import { leadOrAlone } from '#core/platform/coordination/lead-or-alone.ts'
+import { openSparingLease } from '#core/platform/sparing-lease.ts'
 import { coordinationConformance } from './coordination-conformance.ts'
 
 coordinationConformance('coordination in one process', 'in-process', async () => {
@@ -139,17 +139,16 @@ describe('the in-process cache', () => {
   })
 })
 
-describe('leadOrAlone', () => {
-  test('lets one of two lead, and both work while the store is away', async () => {
-    let time = 0
-    const store = openInProcess(() => time)
-    expect(await leadOrAlone(store, 'relay', 'a', 1000)).toBe(true)
-    expect(await leadOrAlone(store, 'relay', 'b', 1000)).toBe(false)
-    time = 900
-    expect(await leadOrAlone(store, 'relay', 'a', 1000)).toBe(true)
-    time = 1500
-    expect(await leadOrAlone(store, 'relay', 'b', 1000)).toBe(false)
+describe('a sparing lease', () => {
+  test('lets one of two lead, hands over on release, and lets both work while the store is away', async () => {
+    const store = openInProcess()
+    const a = openSparingLease(store, 'relay', 'a')
+    const b = openSparingLease(store, 'relay', 'b')
+    expect([await a.leads(), await b.leads(), await a.leads()]).toEqual([true, false, true])
+    await a.release()
+    expect([await b.leads(), await a.leads()]).toEqual([true, false])
+    // What the adapter on Redis answers when Redis is away.
     const away = { ...store, acquireLease: async () => false, ping: async () => false }
-    expect(await leadOrAlone(away, 'relay', 'b', 1000)).toBe(true)
+    expect(await openSparingLease(away, 'relay', 'c').leads()).toBe(true)
   })
 })

@@ -1,4 +1,4 @@
-/** Counts anew how many cards hold each word, so that suggestions and repairs of questions stay true. */
+/** Counts the words of discovery anew, so that suggestions and typo repair follow what is published. */
 import type { RegistryContext } from '#core/registry/context.ts'
 import { refreshLexicon } from '#core/registry/discovery/refresh-lexicon.ts'
 import { defineSchedule } from '#core/runtime/define-schedule.ts'

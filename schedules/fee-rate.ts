@@ -1,4 +1,4 @@
-/** Tells the TEG the fee rate in force: again, where the change of a setting did not reach it. */
+/** Tells the TEG the fee rate that counts, where it has missed a change. */
 import type { RegistryContext } from '#core/registry/context.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
 import { defineSchedule } from '#core/runtime/define-schedule.ts'
