@@ -71,7 +71,7 @@ export async function startRegistry(
     }),
   )
   const server: Server = toNode(app, { newId, trustedProxies: config.TRUSTED_PROXIES })
-  events = await runEvents(resources, server, built.tierOf)
+  events = await runEvents(resources, server)
   const open = (name: string, signal: AbortSignal): RegistryContext => ({
     ...resources,
     ...backgroundCall(resources, name, signal),

@@ -165,11 +165,11 @@ describe('GET /events/types', () => {
 })
 
 describe('POST /events/ticket', () => {
-  test('gives {ticket, expires_at}: single use, 30 seconds, the credential inside', async () => {
+  test('gives {ticket, expires_in}: single use, 30 seconds, the credential inside', async () => {
     const { status, body } = await api.post('/events/ticket', undefined, { token: alice.token })
     expect(status).toBe(200)
-    expect(Object.keys(body)).toEqual(['ticket', 'expires_at'])
-    expect(new Date(body.expires_at).getTime()).toBe(system.clock.now().getTime() + 30_000)
+    expect(Object.keys(body)).toEqual(['ticket', 'expires_in'])
+    expect(body.expires_in).toBe(30)
     expect(await redeemTicket(registry, body.ticket)).toBe(alice.token)
     expect(await redeemTicket(registry, body.ticket)).toBeNull()
     const late = await api.post('/events/ticket', {}, { token: alice.token })
