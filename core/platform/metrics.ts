@@ -76,7 +76,7 @@ export function openMetrics(options: { process?: boolean } = {}): Metrics {
     observeTask({ task, state, seconds, lagSeconds }) {
       runs.observe({ task, state }, seconds)
       lag.set({ task }, lagSeconds)
-      if (state === 'completed') success.set({ task }, Date.now() / 1000)
+      if (state === 'completed') success.setToCurrentTime({ task })
     },
     counter(name, help, labels = []) {
       const counter = new Counter({ name, help, labelNames: [...labels], registers })
