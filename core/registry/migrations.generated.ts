@@ -34,7 +34,7 @@ create table registry.agents (
   signature_status text not null check (signature_status in ('unsigned', 'verified', 'invalid')),
   signature_form text check (signature_form in ('spec', 'sdk', '0.3')),  -- the canonical form that was verified
   signature_kid text,                  -- the developer's key that verified it
-  origin_registry text not null,       -- name and place of the registry when the envelope was signed
+  origin_registry text not null default '', -- name and place of the registry when the envelope was signed
   origin_location json,
   hosted_card text not null,           -- the card with the registry's signature: the bytes of .well-known/agent-card.json
   registry_signature text not null,    -- JWS over the envelope, made once per sequence
@@ -339,6 +339,70 @@ create index discovery_name on registry.discovery_cards (name_key) where visible
 alter table registry.discovery_cards
   alter column search set storage main,
   alter column envelope set storage external;
+` },
+  { name: "0030-journal.sql", sql: `-- The journal: every fact of this registry in one order, numbered from 1 without gaps. Readers' cursors are its index.
+create table registry.journal (
+  index bigint primary key check (index > 0),
+  id uuid not null,
+  source text not null,                -- /registries/<name>/<service>
+  sourcesequence bigint not null check (sourcesequence > 0),
+  type text not null,
+  subject text not null,
+  time timestamptz not null,
+  envelope text not null,              -- the exact bytes of the CloudEvents 1.0 document
+  audience uuid[],                     -- accounts that may read it; null: everybody
+  parties uuid[],                      -- agents that may read it with a key of their own
+  recorded_at timestamptz not null,
+  constraint journal_source unique (source, sourcesequence)
+);
+-- The last index given; its row serialises the relays beside their advisory lock.
+create table registry.journal_head (
+  only_row boolean primary key default true check (only_row),
+  index bigint not null default 0 check (index >= 0)
+);
+insert into registry.journal_head default values;
+-- Where the relay stands in each service's outbox: the last sourcesequence given (registry) or taken (teg).
+create table registry.journal_sources (
+  service text primary key check (service in ('registry', 'teg')),
+  incarnation text,                    -- of the service's database; null until it has been seen
+  sequence bigint not null default 0 check (sequence >= 0)
+);
+insert into registry.journal_sources (service) values ('registry'), ('teg');
+
+create function registry.refuse_journal_change() returns trigger language plpgsql as $$
+begin
+  raise exception '% on registry.%: the journal is append-only', tg_op, tg_table_name
+    using errcode = 'restrict_violation';
+end
+$$;
+create trigger journal_append_only before update or delete or truncate on registry.journal
+  for each statement execute function registry.refuse_journal_change();
+` },
+  { name: "0031-event-tickets.sql", sql: `-- Single-use tickets that open a WebSocket: the credential that asked, sealed with the ticket, which only its owner holds.
+create table registry.event_tickets (
+  ticket_hash bytea primary key,
+  sealed_credential text not null,
+  expires_at timestamptz not null
+);
+create index event_tickets_expiry on registry.event_tickets (expires_at);
+` },
+  { name: "0032-reactors.sql", sql: `-- Cursors of the reactors: moved in the transaction of the effect. \`attempts\` counts failures of the event after the cursor.
+create table registry.reactor_cursors (
+  reactor text primary key,
+  index bigint not null default 0 check (index >= 0),
+  attempts integer not null default 0,
+  next_attempt_at timestamptz,
+  updated_at timestamptz not null
+);
+-- Events that a reactor has given up on, with the error; kept until somebody deals with them.
+create table registry.reactor_parked (
+  reactor text not null,
+  index bigint not null references registry.journal (index),
+  error text not null,
+  attempts integer not null,
+  parked_at timestamptz not null,
+  primary key (reactor, index)
+);
 ` },
   { name: "0040-settings.sql", sql: `-- Settings that operators have set; a name without a row has its value from the environment, else the default.
 create table registry.settings (
