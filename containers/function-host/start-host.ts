@@ -7,11 +7,13 @@ import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import { openRedis } from '#core/platform/coordination/redis.ts'
 import type { Log } from '#core/platform/log.ts'
+import { openMetrics } from '#core/platform/metrics.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { buildTeg } from './build-teg.ts'
 import { openDatabases } from './open-databases.ts'
+import { serveMetrics } from './serve-metrics.ts'
 import { type RunningService, startRegistry } from './start-registry.ts'
 
 export interface Host {
@@ -30,7 +32,8 @@ const DRAIN_SHARE = 0.7
 export async function startHost(config: Config, log: Log): Promise<Host> {
   let isDraining = false
   const draining = () => isDraining
-  const observe = () => undefined
+  const metrics = openMetrics()
+  const observe = metrics.observeRequest
   const coordination = await openCoordination(config, log)
   const databases = await openDatabases(config, log)
   const shared = { coordination, clock: systemClock, random: systemRandom, log }
@@ -48,13 +51,18 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
     const resources: Resources = { ...shared, db: databases.registry }
     const teg = connectTeg(config, token, localTeg)
     const holder = `${hostname()}/${process.pid}`
-    const registry = await startRegistry({ config, resources, teg, observe, draining, holder })
+    const registry = await startRegistry({ config, resources, teg, metrics, draining, holder })
     newOperatorKey = registry.newOperatorKey
     services.registry = registry
   }
   const running = Object.values(services)
+  const metricsServer =
+    config.METRICS_PORT > 0 ? await serveMetrics(metrics, config.METRICS_PORT, config.BIND_ADDRESS) : null
   return {
-    ports: Object.fromEntries(Object.entries(services).map(([name, service]) => [name, service.port])),
+    ports: {
+      ...Object.fromEntries(Object.entries(services).map(([name, service]) => [name, service.port])),
+      ...(metricsServer ? { metrics: metricsServer.port } : {}),
+    },
     newOperatorKey,
     async stop() {
       isDraining = true
@@ -62,6 +70,7 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
         running.map((service) => service.drain(config.STOP_GRACE_SECONDS * 1000 * DRAIN_SHARE)),
       )
       await Promise.all(running.map((service) => service.stop()))
+      await metricsServer?.stop()
       await coordination.close()
       await databases.close()
     },

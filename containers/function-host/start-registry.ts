@@ -4,6 +4,7 @@ import { backgroundCall } from '#core/platform/background-call.ts'
 import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.ts'
 import type { Config } from '#core/platform/config.ts'
 import { idMaker, type Resources } from '#core/platform/context.ts'
+import type { Metrics } from '#core/platform/metrics.ts'
 import { ensureOperatorKey } from '#core/registry/accounts/credentials/ensure-operator-key.ts'
 import { checkPublicUrl } from '#core/registry/agents/check-public-url.ts'
 import { refreshOrigins } from '#core/registry/agents/refresh-origins.ts'
@@ -16,7 +17,6 @@ import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { describeApi } from '#core/runtime/describe-api.ts'
 import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
-import type { CallPorts } from '#core/runtime/open-call.ts'
 import { startSchedules } from '#core/runtime/run-schedules.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { timetable } from '#schedules/index.ts'
@@ -37,7 +37,7 @@ export interface RegistryStart {
   readonly config: Config
   readonly resources: Resources
   readonly teg: TegClient
-  readonly observe: CallPorts<RegistryContext>['observe']
+  readonly metrics: Metrics
   readonly draining: () => boolean
   /** Name of this process in the history of tasks. */
   readonly holder: string
@@ -56,6 +56,7 @@ export async function startRegistry(
   let events: Events | null = null
   const built = await buildRegistry({
     ...start,
+    observe: start.metrics.observeRequest,
     wake: (what) => (what === 'relay' ? events?.wake() : loops[what]?.wake()),
   })
   const { resources } = built
@@ -85,7 +86,9 @@ export async function startRegistry(
     runs: keepRuns(base),
     leases: fallBackLease(base.coordination, keepLeases(base)),
     holder: start.holder,
+    observe: start.metrics.observeTask,
   })
+  start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0)
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
   const starting = new AbortController()
   const prepared = prepare(open('start', starting.signal))

@@ -1,6 +1,10 @@
 /** Statements of the recorded replies. */
 import type { Transaction } from '#core/platform/database/database.ts'
 
+/** Bounds the waits for locks in this transaction; 0 lifts the bound. */
+export const boundLockWait = (tx: Transaction, milliseconds: number) =>
+  tx.query(`select set_config('lock_timeout', $1, true)`, [`${milliseconds}ms`])
+
 /** Claims a key; waits for a rival's open transaction. @returns true when it is ours now */
 export async function insertClaim(
   tx: Transaction,
