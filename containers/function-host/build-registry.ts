@@ -12,6 +12,7 @@ import { tierReader } from '#core/registry/settings/read-tiers.ts'
 import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
+import type { TierOf } from '#core/runtime/limit-rate.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import { registryDoors } from '#functions/index.ts'
 
@@ -19,6 +20,7 @@ export interface Built<C> {
   readonly app: App
   readonly resources: C
   readonly mounted: readonly Mounted<never>[]
+  readonly tierOf: TierOf | null
 }
 
 export interface RegistryParts {
@@ -40,16 +42,17 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   const resources: RegistryResources = { ...base, ...held }
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
+  const tierOf = tierReader(resources)
   const app = composeApp<RegistryContext>(mounted, {
     resources: base,
     coordination: base.coordination,
     newId: idMaker(base.clock, base.random),
     authenticate: readCaller,
     contextOf: (call: Context) => ({ ...call, ...held }),
-    tierOf: tierReader(resources),
+    tierOf,
     idempotency: keepReplies(keys),
     observe: parts.observe,
     draining: parts.draining,
   })
-  return { app, resources, mounted: mounted as readonly Mounted<never>[] }
+  return { app, resources, mounted: mounted as readonly Mounted<never>[], tierOf }
 }

@@ -41,5 +41,5 @@ export async function buildTeg(parts: TegParts): Promise<Built<TegResources>> {
     observe: parts.observe,
     draining: parts.draining,
   })
-  return { app, resources, mounted: mounted as readonly Mounted<never>[] }
+  return { app, resources, mounted: mounted as readonly Mounted<never>[], tierOf: null }
 }

@@ -4,11 +4,11 @@ import { backgroundCall } from '#core/platform/background-call.ts'
 import { idMaker } from '#core/platform/context.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
+import { tierReader } from '#core/registry/settings/read-tiers.ts'
 import { reactorStore } from '#core/registry/stream/reactor-store.ts'
 import { redeemTicket } from '#core/registry/stream/redeem-ticket.ts'
 import { startRelay } from '#core/registry/stream/start-relay.ts'
 import { attachSockets } from '#core/runtime/hold-sockets.ts'
-import type { TierOf } from '#core/runtime/limit-rate.ts'
 import { startReactors } from '#core/runtime/run-reactors.ts'
 import { addressReader } from '#core/runtime/to-node.ts'
 import { reactions } from '#functions/reactors/index.ts'
@@ -24,12 +24,8 @@ export interface Events {
   stop(): Promise<void>
 }
 
-/** Starts them. `tierOf` is that of the application: an upgrade counts as a request. */
-export async function runEvents(
-  resources: RegistryResources,
-  server: Server,
-  tierOf: TierOf | null,
-): Promise<Events> {
+/** Starts them. An upgrade counts as a request in its caller's tier. */
+export async function runEvents(resources: RegistryResources, server: Server): Promise<Events> {
   const { config, clock, random, log, coordination, feed } = resources
   const open = (name: string, signal: AbortSignal): RegistryContext => ({
     ...resources,
@@ -42,7 +38,7 @@ export async function runEvents(
     redeemTicket: (ticket) => redeemTicket(resources, ticket),
     publicUrls: [config.PUBLIC_URL, ...config.PUBLIC_URL_ALIASES.split(',').map((url) => url.trim())],
     coordination,
-    tierOf,
+    tierOf: tierReader(resources),
     addressOf: addressReader(config.TRUSTED_PROXIES),
     newId: idMaker(clock, random),
     now: clock.now,

@@ -334,6 +334,12 @@ create index discovery_provider on registry.discovery_cards (provider_key) where
 create index discovery_country on registry.discovery_cards (country, quality desc, did) where visible;
 create index discovery_name on registry.discovery_cards (name_key) where visible;
 ` },
+  { name: "0021-discovery-storage.sql", sql: `-- A search reads the words of up to a thousand cards but the envelopes of one page only: words stay in the row,
+-- unpacked; envelopes leave it first. Only rows written from now on are laid out so.
+alter table registry.discovery_cards
+  alter column search set storage main,
+  alter column envelope set storage external;
+` },
   { name: "0030-journal.sql", sql: `-- The journal: every fact of this registry in one order, numbered from 1 without gaps. Readers' cursors are its index.
 create table registry.journal (
   index bigint primary key check (index > 0),

@@ -6,7 +6,7 @@ import type { Context } from '#core/platform/context.ts'
 import { admit } from './admit-caller.ts'
 import type { Door, FunctionGroup, Method, RequestFacts, Row } from './define-function.ts'
 import { countRequest } from './limit-rate.ts'
-import { type CallPorts, type OpenCall, openCall } from './open-call.ts'
+import { type CallPorts, type OpenCall, openCall, requestIdOf } from './open-call.ts'
 import { readRequest } from './read-request.ts'
 import { replyProblem, toProblem } from './reply-problem.ts'
 
@@ -93,12 +93,12 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
       strayReply(
         c.req.raw,
         fail('method_not_allowed', `Allowed here: ${allow}.`, { headers: { allow } }),
-        ports.newId(),
+        ports.newId,
       ),
     )
   }
   hono.notFound((c) =>
-    strayReply(c.req.raw, fail('not_found', `There is no route ${c.req.path}.`), ports.newId()),
+    strayReply(c.req.raw, fail('not_found', `There is no route ${c.req.path}.`), ports.newId),
   )
   return {
     fetch: (request, facts) => hono.fetch(request, facts),
@@ -128,7 +128,8 @@ function problemReply<C>(row: Row<C>, call: OpenCall<C>, problem: Problem, path:
   return replyProblem(problem, call.requestId, path, row.spec.errorStyle ?? 'problem', call.headers)
 }
 
-function strayReply(request: Request, problem: Problem, requestId: string): Response {
+function strayReply(request: Request, problem: Problem, newId: () => string): Response {
+  const requestId = requestIdOf(request.headers.get('x-request-id'), newId)
   return replyProblem(problem, requestId, new URL(request.url).pathname, 'problem', {
     'x-request-id': requestId,
   })

@@ -44,6 +44,10 @@ const LAST_WORDS_MS = 100
 
 const anonymous: Caller = { kind: 'anonymous' }
 
+/** The id that the client gave, where it is fit for a log, or a new one. */
+export const requestIdOf = (given: string | null | undefined, newId: () => string): string =>
+  given && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : newId()
+
 /** Ports of a service from its resources. */
 export function openCall<C extends Context>(
   ports: CallPorts<C>,
@@ -54,8 +58,7 @@ export function openCall<C extends Context>(
   header: (name: string) => string | undefined,
 ): OpenCall<C> {
   const started = performance.now()
-  const given = header('x-request-id')
-  const requestId = given !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : ports.newId()
+  const requestId = requestIdOf(header('x-request-id'), ports.newId)
   const controller = new AbortController()
   const timer = setTimeout(
     () =>

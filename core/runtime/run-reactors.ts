@@ -3,6 +3,7 @@ import { matchesPattern } from '#core/base/pattern.ts'
 import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.ts'
 import type { Context } from '#core/platform/context.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
+import { openSparingLease, type SparingLease } from '#core/platform/sparing-lease.ts'
 import type { JournalEvent, Reactions, Reactor } from './define-reactor.ts'
 
 /** Where cursors and parked events are kept; the host hands it in. */
@@ -24,7 +25,6 @@ export interface ReactorStore<C> {
 const SCAN_MAX = 200
 /** Waits before the second, third, ... attempt at an event; after the last one it is parked. */
 export const RETRY_SECONDS = [1, 5, 30, 120] as const
-const LEASE_MS = 10_000
 const BUSY_MS = 50
 const IDLE_MS = 1000
 /** The channel on which the relay hints that the journal has grown. */
@@ -50,25 +50,17 @@ export async function startReactors<C extends Context>(
   const { coordination, log } = resources
   const token = Buffer.from(resources.random(12)).toString('base64url')
   const loops: BackgroundLoop[] = []
-  const leases: string[] = []
+  const leases: SparingLease[] = []
   for (const [name, line] of Object.entries(spec.reactions)) {
     const reactor = (await line.load()).default as unknown as Reactor<C>
-    const lease = `reactor:${name}`
+    const lease = openSparingLease(coordination, `reactor:${name}`, token)
     leases.push(lease)
-    let leads = false
+    // The lock on the cursor lets one process at a time act, with or without the lease.
     const turn = async (signal: AbortSignal) => {
-      try {
-        leads = leads
-          ? await coordination.renewLease(lease, token, LEASE_MS)
-          : await coordination.acquireLease(lease, token, LEASE_MS)
-      } catch {
-        // Without the store all processes work; the lock on the cursor still lets one at a time act.
-        leads = true
-      }
-      if (!leads) return false
+      if (!(await lease.leads())) return false
       return (await runReactor(spec.open(`reactor:${name}`, signal), spec.store, name, reactor)).more
     }
-    loops.push(startLoop({ name: lease, log, turn, busyMs: BUSY_MS, idleMs: IDLE_MS }))
+    loops.push(startLoop({ name: `reactor:${name}`, log, turn, busyMs: BUSY_MS, idleMs: IDLE_MS }))
   }
   const wake = () => {
     for (const loop of loops) loop.wake()
@@ -79,7 +71,7 @@ export async function startReactors<C extends Context>(
     async stop() {
       await unsubscribe()
       await Promise.all(loops.map((loop) => loop.stop()))
-      for (const lease of leases) await coordination.releaseLease(lease, token).catch(() => undefined)
+      for (const lease of leases) await lease.release()
     },
   }
 }

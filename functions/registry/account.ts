@@ -1,4 +1,4 @@
-/** /auth: what a developer holds: the account itself, its sessions, API keys and signing keys. */
+/** Rows of /auth: what a developer holds: the account itself, its sessions, API keys and signing keys. */
 import { IdPath, PageQuery } from '#core/base/shapes.ts'
 import { changeMe, readMe } from '#core/registry/accounts/change-me.ts'
 import {

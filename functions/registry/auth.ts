@@ -1,4 +1,4 @@
-/** /auth: the ways in: registration, login, forgotten passwords, tokens of agents. What one holds once inside: account.ts. */
+/** Rows of /auth, the ways in: registration, login, forgotten passwords, tokens of agents. What one holds once inside: account.ts. */
 import { grantToken } from '#core/registry/accounts/credentials/grant-token.ts'
 import { OAuthToken, TokenRequest } from '#core/registry/accounts/credentials/schema.ts'
 import { accountErrors } from '#core/registry/accounts/errors.ts'

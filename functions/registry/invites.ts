@@ -1,4 +1,4 @@
-/** /invites: who may register where registration needs an invite. */
+/** Rows of /invites: who may register where registration needs an invite. */
 import { IdPath, PageQuery } from '#core/base/shapes.ts'
 import { accountErrors } from '#core/registry/accounts/errors.ts'
 import { createInvite, listInvites, revokeInvite } from '#core/registry/accounts/invites/manage-invites.ts'

@@ -1,4 +1,8 @@
 /** What operators read and set. */
+import { changeAccount } from '#core/registry/accounts/change-account.ts'
+import { accountErrors } from '#core/registry/accounts/errors.ts'
+import { listAccounts } from '#core/registry/accounts/list-accounts.ts'
+import { Account, AccountPage, AccountsQuery, ChangeAccountBody } from '#core/registry/accounts/schema.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
 import { readOverview } from '#core/registry/health/read-overview.ts'
 import { readTreasury } from '#core/registry/health/read-treasury.ts'
@@ -55,6 +59,29 @@ export default defineFunction<RegistryContext>({
         errors: [settingsErrors, tegErrors],
       },
       ({ ctx, body }) => changeSettings(ctx, body),
+    ),
+    get(
+      '/accounts',
+      {
+        summary: 'List accounts, newest first, or find the one of an address',
+        callers: ['operator'],
+        query: AccountsQuery,
+        reply: AccountPage,
+        errors: [accountErrors],
+      },
+      ({ ctx, query }) => listAccounts(ctx, query),
+    ),
+    patch(
+      '/accounts',
+      {
+        summary: 'Set roles of an account, suspend it or let it in again',
+        callers: ['operator'],
+        body: ChangeAccountBody,
+        reply: Account,
+        idempotency: 'record',
+        errors: [accountErrors],
+      },
+      ({ ctx, body: { account, ...change } }) => changeAccount(ctx, account, change),
     ),
   ],
 })

@@ -93,10 +93,10 @@ export const floors: readonly Floor[] = [
   { name: 'sdk', files: /^sdk\//, may: [], words: 'nothing of ours', packages: /^$/ },
 ]
 
-/** Files of a sibling that read; then those that write one row into the transaction of whoever calls them. */
+/** Files of a sibling that read; then those that write into, or take rows out in, the transaction of whoever calls them. */
 const reading = /\/((read|list|find)-[a-z0-9-]+|schema|errors)\.ts$/
 const open =
-  /^core\/registry\/(keys\/|idempotency\/|(discovery\/index-card|mail\/queue-mail|audit\/record-act)\.ts$)/
+  /^core\/registry\/(keys\/|idempotency\/|(discovery\/index-card|mail\/(queue-mail|forget-mails)|audit\/record-act)\.ts$)/
 
 export interface Exception {
   readonly from: string

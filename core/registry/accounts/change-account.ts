@@ -1,5 +1,6 @@
 /** Roles and suspension of an account, set by an operator. */
 import { principalOf, type Role } from '#core/base/caller.ts'
+import { recordAct } from '../audit/record-act.ts'
 import type { RegistryContext } from '../context.ts'
 import { fail } from './errors.ts'
 import { type AccountChange, emitAccountChanged } from './events.ts'
@@ -36,8 +37,15 @@ export async function changeAccount(ctx: RegistryContext, id: string, patch: Acc
       await revokeSessions(tx, id, null, ctx.time)
       await dropMailTokens(tx, id, null)
     }
-    if (changes.roles || changes.status)
+    if (changes.roles || changes.status) {
       await emitAccountChanged(tx, ctx, id, changes, principalOf(ctx.caller) ?? 'system')
+      await recordAct(tx, ctx, {
+        act: 'account.change',
+        object: `accounts/${id}`,
+        before: { roles: held.roles, status: held.status },
+        after: { roles: row?.roles ?? held.roles, status: row?.status ?? held.status },
+      })
+    }
     return showAccount(row ?? held)
   })
   ctx.wake('relay')

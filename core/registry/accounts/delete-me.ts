@@ -3,7 +3,7 @@ import { principalOf } from '#core/base/caller.ts'
 import { emailKey } from '#core/base/email.ts'
 import type { RegistryContext } from '../context.ts'
 import { deleteRecords } from '../idempotency/queries.ts'
-import { deleteMailsTo } from '../mail/queries.ts'
+import { forgetMailsTo } from '../mail/forget-mails.ts'
 import { revokeAllCredentials } from './credentials/queries.ts'
 import { fail } from './errors.ts'
 import { anonymiseInvites } from './invites/queries.ts'
@@ -30,7 +30,7 @@ export async function deleteMe(ctx: RegistryContext): Promise<void> {
     await revokeAllCredentials(tx, account, ctx.time)
     await revokeAllSigningKeys(tx, account, ctx.time)
     await dropMailTokens(tx, account, null)
-    await deleteMailsTo(tx, key)
+    await forgetMailsTo(tx, held.email)
     await forgetFailures(tx, held.email)
     await anonymiseInvites(tx, key, ctx.time)
     await deleteRecords(tx, principalOf(ctx.caller) ?? account)

@@ -1,5 +1,6 @@
 /** Whether registration needs an invite now: the one place that reads it. */
 import type { RegistryContext } from '../context.ts'
+import { readSetting } from '../settings/read-settings.ts'
 
-export const inviteRequired = async (ctx: RegistryContext): Promise<boolean> =>
-  ctx.config.BETA_INVITE_REQUIRED
+export const inviteRequired = (ctx: RegistryContext): Promise<boolean> =>
+  readSetting(ctx, 'beta_invite_required')

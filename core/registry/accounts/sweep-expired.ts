@@ -2,7 +2,7 @@
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryResources } from '../context.ts'
 import { sweepRecords } from '../idempotency/queries.ts'
-import { sweepMails } from '../mail/queries.ts'
+import { dropOldMails } from '../mail/forget-mails.ts'
 import { sweepMailTokens } from './queries.ts'
 import { FAILURE_MEMORY_SECONDS } from './rules.ts'
 import { sweepFailures, sweepRefreshTokens, sweepSessions } from './sessions/queries.ts'
@@ -19,7 +19,7 @@ const sweeps = {
   refresh_tokens: sweepRefreshTokens,
   sessions: sweepSessions,
   login_failures: (tx, limit, time) => sweepFailures(tx, limit, FAILURE_MEMORY_SECONDS, time),
-  mails: sweepMails,
+  mails: dropOldMails,
   idempotency: sweepRecords,
 } as const satisfies Record<string, Sweep>
 export type Swept = Record<keyof typeof sweeps, number>

@@ -214,11 +214,12 @@ export const findVersion = async (on: Queryable, agent: string, sequence: string
     )
   )[0]
 
-/** Keys that a developer has enrolled for card signatures. */
+/** Keys that a developer has enrolled for card signatures and not revoked. */
 export const listSigningKeys = (on: Queryable, account: string) =>
-  on.query<{ kid: string; jwk: JWK }>('select kid, jwk from registry.signing_keys where account = $1', [
-    account,
-  ])
+  on.query<{ kid: string; jwk: JWK }>(
+    'select kid, jwk from registry.signing_keys where account = $1 and revoked_at is null',
+    [account],
+  )
 
 /** Notes the genesis grant of a developer's first agent; once per developer and per grant key. */
 export const insertGrantDue = (

@@ -1,6 +1,8 @@
 /** Shapes of agents: requests, the envelope, versions. */
 import { z } from 'zod'
-import { AgentRef, PageOf, PageQuery, TimeOut, Timestamp, Uuid } from '#core/base/shapes.ts'
+import { AgentRef, PageOf, PageQuery, TimeOut, Timestamp } from '#core/base/shapes.ts'
+
+import { CardOut, SignatureStatus } from '#core/wire/envelope.ts'
 
 /** Judged by validate-card.ts field by field, so that all faults come at once; kept exactly as it came. */
 const CardIn = z.unknown().meta({
@@ -38,50 +40,8 @@ export const RetireQuery = z.strictObject({ move_balance_to: AgentRef.optional()
 export const BalanceQuery = z.strictObject({ at: Timestamp.optional() })
 export const StatementQuery = PageQuery.extend({ from: Timestamp.optional(), to: Timestamp.optional() })
 
-export const AgentStatus = z.enum(['active', 'deprecated', 'suspended', 'retired'])
-export type AgentStatus = z.infer<typeof AgentStatus>
-export const SignatureStatus = z.enum(['unsigned', 'verified', 'invalid'])
-
-export const Location = z.strictObject({
-  country: z.string().meta({ description: 'ISO 3166-1 alpha-2' }),
-  region: z.string().optional(),
-  city: z.string().optional(),
-  latitude: z.number(),
-  longitude: z.number(),
-})
-export type Location = z.infer<typeof Location>
-
-const CardOut = z.record(z.string(), z.unknown()).meta({ description: 'The A2A 1.0 card as published' })
-
-export const Envelope = z
-  .strictObject({
-    id: Uuid,
-    did: z.string(),
-    slug: z.string(),
-    owner: Uuid.meta({ description: 'Account of the developer' }),
-    status: AgentStatus,
-    card: CardOut,
-    card_etag: z.string().meta({ description: 'Strong ETag of the hosted card, as If-Match takes it' }),
-    card_digest: z.string().meta({ description: 'sha-256: and hex, over RFC 8785 of card' }),
-    card_version: z.string(),
-    signature_status: SignatureStatus,
-    origin_registry: z.string(),
-    origin_registry_location: Location.nullable(),
-    sequence: z.number().int().min(1),
-    reputation: z.strictObject({
-      percentile: z.number().min(0).max(100).nullable(),
-      evidence: z.number().int().min(0),
-    }),
-    created_at: TimeOut,
-    updated_at: TimeOut,
-    registry_signature: z.string().meta({
-      description:
-        'Compact JWS (EdDSA; kid in /.well-known/jwks.json) over RFC 8785 of the envelope without registry_signature, reputation and card_etag',
-    }),
-  })
-  .meta({ id: 'Envelope' })
-export type Envelope = z.infer<typeof Envelope>
-export const EnvelopePage = PageOf(Envelope)
+/** The envelope's words stand in core/wire, because registries exchange them; passed on for the functions. */
+export { AgentStatus, Envelope, EnvelopePage, Location, SignatureStatus } from '#core/wire/envelope.ts'
 
 const Finding = z.strictObject({ pointer: z.string(), code: z.string(), detail: z.string() })
 export const CardReport = z.strictObject({

@@ -139,14 +139,12 @@ export function rankBlock(
   }
   return db.query<RankedRow>(
     `with candidates as materialized (
-       select c.did, c.quality, c.search, ${distance} as distance
-       from registry.discovery_cards c
-       where ${where}
-       order by c.quality desc, c.did
-       limit ${bound.put(page.cap, 'bigint')}
-     ), ranked as materialized (
-       select s.*, ${score} as score
-       from (select c.did, c.quality, c.distance, ${relevance} as relevance from candidates c) s
+       select c.did, c.quality, ${distance} as distance, ${relevance} as relevance
+       from (select c.did, c.quality, c.search, c.latitude, c.longitude
+             from registry.discovery_cards c
+             where ${where}
+             order by c.quality desc, c.did
+             limit ${bound.put(page.cap, 'bigint')}) c
      ), block as (
        select (select count(*) from candidates)::int as block_size, l.quality as last_quality, l.did as last_did
        from (select 1) one left join
@@ -154,7 +152,7 @@ export function rankBlock(
      )
      select b.block_size, b.last_quality, b.last_did, p.did, p.relevance, p.quality, p.distance, p.score, ${FACTS}
      from block b
-     left join (select r.* from ranked r where ${rest}
+     left join (select r.* from (select s.*, ${score} as score from candidates s) r where ${rest}
                 order by r.score desc, r.quality desc, r.did limit ${bound.put(page.limit, 'bigint')}) p on true
      left join registry.discovery_cards c on c.did = p.did
      order by p.score desc, p.quality desc, p.did`,
@@ -240,19 +238,21 @@ export function countValues(db: Queryable, filters: Filters, cap: number, most: 
        order by c.quality desc, c.did
        limit ${bound.put(cap, 'bigint')}
      ), counted as (
-       select v.facet, v.value collate "C" as value, count(*)::int as count,
-              row_number() over (partition by v.facet order by count(*) desc, v.value collate "C") as nth
-       from candidates c, lateral (
-         select 'tags' as facet, unnest(c.tags) as value union all
-         select 'skills', unnest(c.skills) union all
-         select 'input_modes', unnest(c.input_modes) union all
-         select 'output_modes', unnest(c.output_modes) union all
-         select 'bindings', unnest(c.bindings) union all
-         values ('providers', c.provider), ('countries', c.country), ('registries', c.origin_registry),
-                ('signature_status', c.signature_status)
+       select facet, value, count(*)::int as count,
+              row_number() over (partition by facet order by count(*) desc, value) as nth
+       from (
+         select 'tags' as facet, unnest(c.tags) collate "C" as value from candidates c union all
+         select 'skills', unnest(c.skills) from candidates c union all
+         select 'input_modes', unnest(c.input_modes) from candidates c union all
+         select 'output_modes', unnest(c.output_modes) from candidates c union all
+         select 'bindings', unnest(c.bindings) from candidates c union all
+         select 'providers', c.provider from candidates c union all
+         select 'countries', c.country from candidates c union all
+         select 'registries', c.origin_registry from candidates c union all
+         select 'signature_status', c.signature_status from candidates c
        ) v
-       where v.value is not null
-       group by v.facet, v.value collate "C"
+       where value is not null
+       group by facet, value
      )
      select facet, value, count from counted where nth <= ${bound.put(most, 'bigint')}
      union all select 'total', null, (select count(*)::int from candidates)

@@ -1,7 +1,7 @@
 /** Shapes of discovery: its filters, an item, facets, suggestions and registries. */
 import { z } from 'zod'
 import { AgentRef, PageOf, PageQuery, Timestamp } from '#core/base/shapes.ts'
-import { Envelope, Location } from '../agents/schema.ts'
+import { Envelope, Location } from '#core/wire/envelope.ts'
 
 const label = z.string().min(1).max(128)
 /** One value, or the parameter several times: all must hold. */

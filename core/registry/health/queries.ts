@@ -13,6 +13,7 @@ export interface CountsRow {
   granted: bigint
   refused: bigint
   due: bigint
+  journal_head: bigint
   settings_version: bigint
 }
 
@@ -21,7 +22,8 @@ export async function countAll(on: Queryable): Promise<CountsRow> {
     `select a.active as accounts_active, a.suspended as accounts_suspended,
             g.active as agents_active, g.deprecated as agents_deprecated,
             g.suspended as agents_suspended, g.retired as agents_retired,
-            d.granted, d.refused, d.due, s.version as settings_version
+            d.granted, d.refused, d.due, s.version as settings_version,
+            (select h.index from registry.journal_head h) as journal_head
      from (select count(*) filter (where status = 'active') as active,
                   count(*) filter (where status = 'suspended') as suspended
            from registry.accounts) a,

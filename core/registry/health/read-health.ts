@@ -2,8 +2,9 @@
 import { hasRole } from '#core/base/caller.ts'
 import { VERSION } from '#core/base/version.ts'
 import type { RegistryContext } from '../context.ts'
+import { readTasks } from '../tasks/read-tasks.ts'
 import { probeCoordination, probeDatabase, probeTeg } from './probe-parts.ts'
-import type { HealthOut } from './schema.ts'
+import type { HealthOut, TaskOut } from './schema.ts'
 
 const absent = { state: 'absent', latency_ms: null } as const
 
@@ -25,6 +26,27 @@ export async function readHealth(ctx: RegistryContext): Promise<HealthOut> {
     teg,
     event_store: absent,
     spire: absent,
-    tasks: [],
+    tasks: registry.state === 'up' ? await showTasks(ctx) : [],
   }
+}
+
+/** Who leads each task, and for how long. */
+async function showTasks(ctx: RegistryContext): Promise<TaskOut[]> {
+  const now = ctx.clock.now().getTime()
+  return (await readTasks(ctx)).map((row) => {
+    const held = row.released_at === null
+    return {
+      name: row.task,
+      leader: held ? row.holder : null,
+      age_seconds: held ? Math.max(0, Math.round((now - row.acquired_at.getTime()) / 1000)) : null,
+      last_run:
+        row.slot === null
+          ? null
+          : {
+              slot: row.slot.toISOString(),
+              state: row.state as NonNullable<TaskOut['last_run']>['state'],
+              finished_at: row.finished_at?.toISOString() ?? null,
+            },
+    }
+  })
 }

@@ -28,6 +28,7 @@ export async function readOverview(ctx: RegistryContext): Promise<OverviewOut> {
       due: Number(counts.due),
     },
     ...books,
+    journal_head: Number(counts.journal_head),
     settings_version: Number(counts.settings_version),
     as_of: ctx.clock.now().toISOString(),
   }

@@ -1,5 +1,6 @@
 /** Shapes of health, keys and the operator's overview. */
 import { z } from 'zod'
+import { TimeOut } from '#core/base/shapes.ts'
 import { Supply, Treasury } from '#core/wire/teg.ts'
 
 export const LiveOut = z.strictObject({ status: z.literal('alive') })
@@ -12,9 +13,19 @@ const Part = z.strictObject({
 })
 const TaskOut = z.strictObject({
   name: z.string(),
+  /** The process that holds the task now; null: nobody. */
   leader: z.string().nullable(),
+  /** Seconds since it took the task. */
   age_seconds: z.number().nullable(),
+  last_run: z
+    .strictObject({
+      slot: TimeOut,
+      state: z.enum(['running', 'completed', 'failed', 'timed_out', 'interrupted']),
+      finished_at: TimeOut.nullable(),
+    })
+    .nullable(),
 })
+export type TaskOut = z.output<typeof TaskOut>
 
 export const HealthOut = z.strictObject({
   /** degraded: the registry answers, but a part that it needs does not. */
@@ -50,8 +61,10 @@ export const OverviewOut = z.strictObject({
   supply: Supply.nullable(),
   treasury: Treasury.nullable(),
   teg: z.enum(['up', 'down']),
+  /** Index of the journal's newest event; 0: none yet. */
+  journal_head: z.int().min(0),
   settings_version: z.int().min(0),
-  as_of: z.iso.datetime(),
+  as_of: TimeOut,
 })
 export type OverviewOut = z.output<typeof OverviewOut>
 

@@ -18,8 +18,8 @@ export async function issueTicket(ctx: RegistryContext, credential: string): Pro
   const cipher = createCipheriv('aes-256-gcm', ticketKey(ticket), iv)
   const body = Buffer.concat([cipher.update(credential, 'utf8'), cipher.final()])
   const sealed = Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64url')
-  const expiry = await ctx.db.transaction((tx) =>
+  await ctx.db.transaction((tx) =>
     insertTicket(tx, { hash: ticketHash(ticket), sealed, seconds: TICKET_SECONDS }, ctx.time),
   )
-  return { ticket, expires_at: expiry.toISOString() }
+  return { ticket, expires_in: TICKET_SECONDS }
 }

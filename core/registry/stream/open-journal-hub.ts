@@ -5,8 +5,8 @@ import type { Resources } from '#core/platform/context.ts'
 import {
   type EventFeed,
   type FeedEvent,
-  type FollowOptions,
   type Follower,
+  type FollowOptions,
   STREAMS_PER_PRINCIPAL,
   STREAMS_TOTAL,
 } from '#core/platform/event-feed.ts'

@@ -54,6 +54,7 @@ export const EventTypePage = PageOf(z.strictObject({ type: z.string(), descripti
 /** A ticket opens one WebSocket: /ws/events?ticket=... */
 export const Ticket = z.strictObject({
   ticket: z.string().regex(/^nft_[A-Za-z0-9_-]{43}$/),
-  expires_at: TimeOut,
+  /** Seconds. */
+  expires_in: z.number().int(),
 })
 export type Ticket = z.infer<typeof Ticket>

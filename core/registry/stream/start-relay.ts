@@ -1,19 +1,18 @@
 /** Keeps the relay running in a process: one leader by lease, correct with several. */
 import { backgroundCall } from '#core/platform/background-call.ts'
 import { startLoop } from '#core/platform/background-loop.ts'
+import { openSparingLease } from '#core/platform/sparing-lease.ts'
 import type { RegistryContext, RegistryResources } from '../context.ts'
 import { type Relayed, relayOwnEvents, relayTegEvents } from './relay-events.ts'
 
 /** Channel of the hint that an outbox has grown: it reaches the process that leads. */
 export const OUTBOX_CHANNEL = 'outbox'
 
-const LEASE = 'relay'
-const LEASE_MS = 5000
 const BUSY_MS = 25
 const IDLE_MS = 1000
 
 export interface Relay {
-  /** Tells that there is something in an outbox. */
+  /** Tells that there is something in an outbox; to be called after the commit, never inside a transaction. */
   wake(): void
   stop(): Promise<void>
 }
@@ -21,32 +20,13 @@ export interface Relay {
 /** Starts it. The TEG has a loop of its own, so that a slow TEG never holds back the registry's own facts. */
 export async function startRelay(resources: RegistryResources): Promise<Relay> {
   const { coordination, log } = resources
-  const token = Buffer.from(resources.random(12)).toString('base64url')
-  let leads = false
+  const lease = openSparingLease(
+    coordination,
+    'relay',
+    Buffer.from(resources.random(12)).toString('base64url'),
+  )
+  let led = false
 
-  let leadsUntil = 0
-  let asking: Promise<boolean> | null = null
-
-  /** The lease only spares work: without the store every process relays, and the journal's lock keeps the order. */
-  const lead = (): Promise<boolean> => {
-    if (performance.now() < leadsUntil) return Promise.resolve(true)
-    // Both loops ask together: two answers about one lease would contradict each other.
-    asking ??= (
-      leads
-        ? coordination.renewLease(LEASE, token, LEASE_MS)
-        : coordination.acquireLease(LEASE, token, LEASE_MS)
-    )
-      .catch(() => true)
-      .then((held) => {
-        leads = held
-        leadsUntil = held ? performance.now() + LEASE_MS / 2 : 0
-        return held
-      })
-      .finally(() => {
-        asking = null
-      })
-    return asking
-  }
   const loopOf = (name: string, move: (ctx: RegistryContext) => Promise<Relayed>) =>
     startLoop({
       name,
@@ -54,7 +34,8 @@ export async function startRelay(resources: RegistryResources): Promise<Relay> {
       busyMs: BUSY_MS,
       idleMs: IDLE_MS,
       async turn(signal) {
-        if (!(await lead())) return false
+        led = await lease.leads()
+        if (!led) return false
         const { more } = await move({ ...resources, ...backgroundCall(resources, name, signal) })
         return more
       },
@@ -69,22 +50,26 @@ export async function startRelay(resources: RegistryResources): Promise<Relay> {
     .catch(() => async () => undefined)
 
   let telling = false
+  let again = false
+  /** One hint under way at a time; what came meanwhile is told by one more. */
+  const tell = async () => {
+    telling = true
+    do {
+      again = false
+      await coordination.publish(OUTBOX_CHANNEL, '').catch(() => undefined)
+    } while (again)
+    telling = false
+  }
   return {
     wake() {
-      if (leads) return wakeLocal()
-      if (telling) return
-      telling = true
-      coordination
-        .publish(OUTBOX_CHANNEL, '')
-        .catch(() => undefined)
-        .finally(() => {
-          telling = false
-        })
+      if (led) return wakeLocal()
+      if (telling) again = true
+      else void tell()
     },
     async stop() {
       await unsubscribe()
       await Promise.all(loops.map((loop) => loop.stop()))
-      await coordination.releaseLease(LEASE, token).catch(() => undefined)
+      await lease.release()
     },
   }
 }

@@ -10,13 +10,13 @@ export function showEvent(row: EventRow): OutboxItem {
   const agent = row.to_agent as string
   if (row.kind === 'genesis_grant') {
     const data = { transfer_id: row.id, agent, developer: row.key, amount: formatAmount(row.amount) }
-    return { ...base, type: 'genesis.granted', subject: `agent/${agent}`, data, parties: [agent] }
+    return { ...base, type: 'genesis.granted', subject: `agents/${agent}`, data, parties: [agent] }
   }
   const parties = [row.from_agent as string, agent]
   return {
     ...base,
     type: 'transfer.completed',
-    subject: `transfer/${row.id}`,
+    subject: `transfers/${row.id}`,
     data: showTransfer(row),
     parties,
   }

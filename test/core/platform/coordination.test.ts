@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { openBreaker } from '#core/platform/coordination/breaker.ts'
 import { gcra } from '#core/platform/coordination/gcra.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
+import { openSparingLease } from '#core/platform/sparing-lease.ts'
 import { coordinationConformance } from './coordination-conformance.ts'
 
 coordinationConformance('coordination in one process', 'in-process', async () => {
@@ -135,5 +136,19 @@ describe('the in-process cache', () => {
     expect(await store.cacheGet('k0')).toBe(value)
     expect(await store.cacheGet('k1')).toBeNull()
     expect(await store.cacheGet('k99')).toBe(value)
+  })
+})
+
+describe('a sparing lease', () => {
+  test('lets one of two lead, hands over on release, and lets both work while the store is away', async () => {
+    const store = openInProcess()
+    const a = openSparingLease(store, 'relay', 'a')
+    const b = openSparingLease(store, 'relay', 'b')
+    expect([await a.leads(), await b.leads(), await a.leads()]).toEqual([true, false, true])
+    await a.release()
+    expect([await b.leads(), await a.leads()]).toEqual([true, false])
+    // What the adapter on Redis answers when Redis is away.
+    const away = { ...store, acquireLease: async () => false, ping: async () => false }
+    expect(await openSparingLease(away, 'relay', 'c').leads()).toBe(true)
   })
 })

@@ -1,89 +1,18 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Context, type Resources, systemRandom } from '#core/platform/context.ts'
+import type { Context } from '#core/platform/context.ts'
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
-import { openInProcess } from '#core/platform/coordination/in-process.ts'
-import { openLog } from '#core/platform/log.ts'
 import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
 import { readTasks } from '#core/registry/tasks/read-tasks.ts'
-import type { Run, Schedule, Timetable } from '#core/runtime/define-schedule.ts'
-import { jitterMs, slotAt, startSchedules } from '#core/runtime/run-schedules.ts'
-import type { RunMeasure } from '#core/runtime/schedule-deps.ts'
+import type { Run } from '#core/runtime/define-schedule.ts'
+import { slotAt } from '#core/runtime/run-schedules.ts'
 import { testClock } from '#test/support/clock.ts'
 import { testDatabase } from '#test/support/database.ts'
-import { fakeTime } from '#test/support/time.ts'
+import { runsOf, scheduleWorld } from '#test/support/schedule-world.ts'
 
 const db = await testDatabase()
 beforeEach(async () => {
   await db.script('delete from registry.task_runs; delete from registry.task_epochs')
 })
-
-interface RunRow {
-  slot: Date
-  epoch: bigint
-  attempt: number
-  holder: string
-  state: string
-  counts: Record<string, number> | null
-  error: string | null
-}
-const runsOf = (task: string) =>
-  db.query<RunRow>(
-    `select slot, epoch, attempt, holder, state, counts, error from registry.task_runs where task = $1 order by slot`,
-    [task],
-  )
-
-function makeWorld() {
-  // Not on a slot, so that the first due time is already past.
-  const clock = testClock(new Date('2026-11-24T12:00:30.000Z'))
-  const time = fakeTime({
-    // Everything that waits for the database is behind the queue; a few turns let chains of statements end.
-    settle: async () => {
-      for (let i = 0; i < 8; i++) {
-        await db.query('select 1')
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    },
-    onMove: (milliseconds) => clock.advance(milliseconds),
-  })
-  const lines: string[] = []
-  const measures: RunMeasure[] = []
-  const coordination = openInProcess(() => time.monotonic())
-  const resources: Resources = {
-    db,
-    coordination,
-    clock,
-    random: systemRandom,
-    log: openLog({ write: (line) => lines.push(line) }),
-  }
-  const start = (
-    holder: string,
-    tasks: Record<string, { everySeconds: number } & Schedule<Context>>,
-    leases: Pick<Coordination, 'acquireLease' | 'renewLease' | 'releaseLease'> = coordination,
-  ) => {
-    const timetable: Timetable = Object.fromEntries(
-      Object.entries(tasks).map(([name, { everySeconds, ...schedule }]) => [
-        name,
-        {
-          service: 'registry' as const,
-          everySeconds,
-          load: async () => ({ default: schedule as Schedule<never> }),
-        },
-      ]),
-    )
-    return startSchedules<Context>({
-      service: 'registry',
-      timetable,
-      resources,
-      contextOf: (base) => base,
-      runs: keepRuns(resources),
-      leases,
-      holder,
-      observe: (measure) => measures.push(measure),
-      time,
-    })
-  }
-  return { clock, time, coordination, lines, measures, start }
-}
 
 const task = (
   run: (ctx: Context, run: Run) => Promise<Record<string, number>>,
@@ -97,7 +26,7 @@ const task = (
 
 describe('schedules', () => {
   test('run each due time once across several processes, with a row that tells of it', async () => {
-    const { time, start, measures } = makeWorld()
+    const { time, start, measures } = scheduleWorld(db)
     const ran: string[] = []
     const tasks = {
       counting: task(async (ctx, run) => {
@@ -111,7 +40,7 @@ describe('schedules', () => {
     await Promise.all(hosts.map((host) => host.stop()))
     const slots = ['12:00', '12:01', '12:02', '12:03'].map((at) => `2026-11-24T${at}:00.000Z`)
     expect(ran).toEqual(slots)
-    expect((await runsOf('counting')).map((row) => ({ ...row, slot: row.slot.toISOString() }))).toEqual(
+    expect((await runsOf(db, 'counting')).map((row) => ({ ...row, slot: row.slot.toISOString() }))).toEqual(
       slots.map((slot) => ({
         slot,
         epoch: 1n,
@@ -129,7 +58,7 @@ describe('schedules', () => {
   })
 
   test('a stop hands the task over, and no due time is run twice or left out', async () => {
-    const { time, start } = makeWorld()
+    const { time, start } = scheduleWorld(db)
     const ran: string[] = []
     const tasks = { handed: task(async (_ctx, run) => ran.push(run.slot.toISOString().slice(11, 16)) && {}) }
     const one = start('one', tasks)
@@ -148,7 +77,7 @@ describe('schedules', () => {
   })
 
   test('missed due times are not made up for: only the latest is run', async () => {
-    const { time, clock, start } = makeWorld()
+    const { time, clock, start } = scheduleWorld(db)
     const ran: string[] = []
     const tasks = { late: task(async (_ctx, run) => ran.push(run.slot.toISOString().slice(11, 16)) && {}) }
     const one = start('one', tasks)
@@ -162,7 +91,7 @@ describe('schedules', () => {
   })
 
   test('a failing run is recorded and logged, and does not end the others', async () => {
-    const { time, start, lines } = makeWorld()
+    const { time, start, lines } = scheduleWorld(db)
     const host = start('one', {
       failing: task(async () => {
         throw new Error('no such luck')
@@ -171,15 +100,15 @@ describe('schedules', () => {
     })
     await time.advance(60_000)
     await host.stop()
-    expect((await runsOf('failing')).map((row) => [row.state, row.error])).toEqual(
+    expect((await runsOf(db, 'failing')).map((row) => [row.state, row.error])).toEqual(
       Array(2).fill(['failed', 'Error: no such luck']),
     )
-    expect((await runsOf('fine')).map((row) => row.state)).toEqual(['completed', 'completed'])
+    expect((await runsOf(db, 'fine')).map((row) => row.state)).toEqual(['completed', 'completed'])
     expect(lines.filter((line) => line.includes('a task has failed'))).toHaveLength(2)
   })
 
   test('a run beyond its timeout is told by its signal and refused by its database, then recorded as timed_out', async () => {
-    const { time, start } = makeWorld()
+    const { time, start } = scheduleWorld(db)
     let seen: unknown
     let refused: unknown
     const host = start('one', {
@@ -195,8 +124,8 @@ describe('schedules', () => {
     expect(seen).toMatchObject({ name: 'TimedOut' })
     expect(refused).toBe(seen)
     // The one that ended all the same has done its work; the one that did not even look is left behind.
-    expect(await runsOf('slow')).toMatchObject([{ state: 'completed' }])
-    expect(await runsOf('deaf')).toMatchObject([
+    expect(await runsOf(db, 'slow')).toMatchObject([{ state: 'completed' }])
+    expect(await runsOf(db, 'deaf')).toMatchObject([
       { state: 'timed_out', error: 'TimedOut: the task deaf did not end within 20 s' },
     ])
     const stopped = host.stop()
@@ -205,7 +134,7 @@ describe('schedules', () => {
   })
 
   test('writes of a former holder are refused in their own transaction', async () => {
-    const { time, start, lines } = makeWorld()
+    const { time, start, lines } = scheduleWorld(db)
     await db.script('create table if not exists effects (n int); delete from effects')
     const gate = Promise.withResolvers<void>()
     const outcome = Promise.withResolvers<unknown>()
@@ -232,7 +161,7 @@ describe('schedules', () => {
   })
 
   test('a run whose holder died is taken over by the next one as a further attempt', async () => {
-    const { time, clock, start } = makeWorld()
+    const { time, clock, start } = scheduleWorld(db)
     const runs = keepRuns({ db, clock })
     const epoch = await runs.takeEpoch('orphan', 'dead')
     const slot = new Date(slotAt(clock.now().getTime(), 60))
@@ -240,7 +169,7 @@ describe('schedules', () => {
     const host = start('heir', { orphan: task(async () => ({ done: 1 })) })
     await time.advance(0)
     await host.stop()
-    expect(await runsOf('orphan')).toMatchObject([
+    expect(await runsOf(db, 'orphan')).toMatchObject([
       { attempt: 2, epoch: 2n, holder: 'heir', state: 'completed' },
     ])
     const late = { task: 'orphan', slot, epoch, state: 'completed' as const, counts: {}, error: null }
@@ -248,7 +177,7 @@ describe('schedules', () => {
   })
 
   test('a stop lets a run end within the grace, aborts it after, and leaves it to the next holder', async () => {
-    const { time, start } = makeWorld()
+    const { time, start } = scheduleWorld(db)
     const endless = {
       endless: task(
         async (ctx: Context) => {
@@ -274,18 +203,18 @@ describe('schedules', () => {
     const stopped = one.stop(5_000)
     await time.advance(5_000)
     await stopped
-    expect(await runsOf('brief')).toMatchObject([{ state: 'completed' }])
-    expect(await runsOf('endless')).toMatchObject([
+    expect(await runsOf(db, 'brief')).toMatchObject([{ state: 'completed' }])
+    expect(await runsOf(db, 'endless')).toMatchObject([
       { state: 'interrupted', attempt: 1, error: 'Error: this instance is stopping' },
     ])
     const two = start('two', endless)
     await time.advance(700_000)
     await two.stop()
-    expect(await runsOf('endless')).toMatchObject([{ state: 'completed', attempt: 2, holder: 'two' }])
+    expect(await runsOf(db, 'endless')).toMatchObject([{ state: 'completed', attempt: 2, holder: 'two' }])
   })
 
   test('an outage of the lease store interrupts the run, and the task goes on when it is back', async () => {
-    const { time, coordination, start } = makeWorld()
+    const { time, coordination, start } = scheduleWorld(db)
     let away = false
     const leases: Pick<Coordination, 'acquireLease' | 'renewLease' | 'releaseLease'> = {
       acquireLease: async (...args) => !away && coordination.acquireLease(...args),
@@ -301,12 +230,12 @@ describe('schedules', () => {
     await time.advance(60_000)
     expect([...host.held()]).toEqual([['steady', 2n]])
     await host.stop()
-    const slots = (await runsOf('steady')).map((row) => row.slot.toISOString().slice(11, 16))
+    const slots = (await runsOf(db, 'steady')).map((row) => row.slot.toISOString().slice(11, 16))
     expect(slots).toEqual(['12:00', '12:01', '12:03', '12:04'])
   })
 
   test('keeps the last thousand runs of a task', async () => {
-    const { clock } = makeWorld()
+    const { clock } = scheduleWorld(db)
     const runs = keepRuns({ db, clock })
     const epoch = await runs.takeEpoch('many', 'one')
     const slot = (n: number) => new Date(n * 60_000)
@@ -321,29 +250,8 @@ describe('schedules', () => {
       { task: 'many', slot: slot(1501), epoch, state: 'completed', counts: {}, error: null },
       60,
     )
-    const kept = await runsOf('many')
+    const kept = await runsOf(db, 'many')
     expect(kept).toHaveLength(1001)
     expect(kept[0]?.slot).toEqual(slot(501))
-  })
-})
-
-describe('slots', () => {
-  test.each([
-    ['2026-11-24T12:00:00.000Z', 60, '2026-11-24T12:00:00.000Z'],
-    ['2026-11-24T12:00:59.999Z', 60, '2026-11-24T12:00:00.000Z'],
-    ['2026-11-24T23:59:59.999Z', 86_400, '2026-11-24T00:00:00.000Z'],
-    ['2026-11-24T12:00:04.000Z', 5, '2026-11-24T12:00:00.000Z'],
-    ['2026-11-24T17:59:00.000Z', 21_600, '2026-11-24T12:00:00.000Z'],
-  ])('at %s every %i s it is %s', (now, every, slot) => {
-    expect(new Date(slotAt(Date.parse(now), every)).toISOString()).toBe(slot)
-  })
-
-  test('start after a delay that is always the same, below a tenth of the period and half a minute', () => {
-    for (const every of [5, 60, 3600, 86_400]) {
-      const delays = Array.from({ length: 50 }, (_, i) => jitterMs('task', i * every * 1000, every))
-      expect(Math.max(...delays)).toBeLessThan(Math.min(every * 100, 30_000))
-      expect(new Set(delays).size).toBeGreaterThan(20)
-      expect(jitterMs('task', 0, every)).toBe(delays[0])
-    }
   })
 })

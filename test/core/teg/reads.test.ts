@@ -270,7 +270,7 @@ describe('outbox and postings', () => {
     const { balance_after: _, ...data } = shown
     expect(whole.items.find((item) => item.id === data.id)).toMatchObject({
       type: 'transfer.completed',
-      subject: `transfer/${data.id}`,
+      subject: `transfers/${data.id}`,
       data,
       parties: [rich, poor],
     })

@@ -134,3 +134,40 @@ describe('overview, treasury and audit', () => {
     expect((await system.api.get('/audit/ledger?after=abc', { token })).body.code).toBe('validation_failed')
   })
 })
+
+describe('accounts', () => {
+  test('an operator finds an account, gives it roles and suspends it; the audit trail has both', async () => {
+    const person = await registerDeveloper(system)
+    const found = await system.api.get('/operator/accounts', { token, query: { email: person.email } })
+    expect(found.body.items.map(({ id }: { id: string }) => id)).toEqual([person.account])
+    const patch = (body: object) => system.api.patch('/operator/accounts', body, { token })
+    expect((await patch({ account: person.account, roles: ['auditor'] })).body).toMatchObject({
+      roles: ['auditor'],
+      status: 'active',
+    })
+    expect((await system.api.get('/audit/ledger', { token: person.token })).status).toBe(200)
+    expect((await patch({ account: person.account, status: 'suspended' })).body.status).toBe('suspended')
+    expect((await system.api.get('/auth/me', { token: person.token })).status).toBe(401)
+    const acts = await system.registry.db.query(
+      'select act, before, after from registry.audit_trail where object = $1 order by position',
+      [`accounts/${person.account}`],
+    )
+    expect(acts).toEqual([
+      {
+        act: 'account.change',
+        before: { roles: [], status: 'active' },
+        after: { roles: ['auditor'], status: 'active' },
+      },
+      {
+        act: 'account.change',
+        before: { roles: ['auditor'], status: 'active' },
+        after: { roles: ['auditor'], status: 'suspended' },
+      },
+    ])
+    expect(await patch({ account: crypto.randomUUID(), roles: [] })).toMatchObject({
+      status: 404,
+      body: { code: 'not_found' },
+    })
+    expect((await patch({ account: person.account, roles: ['root'] })).body.code).toBe('validation_failed')
+  })
+})

@@ -1,6 +1,7 @@
 /** Invites, made, listed and revoked by operators. */
 import { emailKey } from '#core/base/email.ts'
 import { toPage } from '#core/base/page.ts'
+import { recordAct } from '../../audit/record-act.ts'
 import type { RegistryContext } from '../../context.ts'
 import { isFlooded, queueMail } from '../../mail/queue-mail.ts'
 import { requireFuture } from '../credentials/issue-key.ts'
@@ -26,6 +27,7 @@ const MAIL_SECONDS = 7 * 86_400
 export async function createInvite(ctx: RegistryContext, wish: NewInvite) {
   const expiresAt = requireFuture(ctx, wish.expires_at)
   const { email } = wish
+  const isMailed = ctx.mailer.kind !== 'none'
   const reply = await ctx.once(async (tx) => {
     const code = makeSecret('nfi_', ctx.random)
     const row = await insertInvite(tx, {
@@ -39,8 +41,14 @@ export async function createInvite(ctx: RegistryContext, wish: NewInvite) {
       expiresAt,
       time: ctx.time,
     })
-    if (email !== undefined && ctx.mailer.kind !== 'none' && !(await isFlooded(tx, ctx, email)))
+    if (email !== undefined && isMailed && !(await isFlooded(tx, ctx, email)))
       await queueMail(tx, ctx, { kind: 'invite', to: email, token: code, validSeconds: MAIL_SECONDS })
+    await recordAct(tx, ctx, {
+      act: 'invite.create',
+      object: `invites/${row.id}`,
+      before: null,
+      after: { prefix: row.prefix, max_uses: row.uses_max },
+    })
     return { ...showInvite(row), code }
   })
   ctx.wake('mail')
@@ -58,6 +66,7 @@ export async function listInvites(ctx: RegistryContext, page: PageWish) {
 export async function revokeInvite(ctx: RegistryContext, id: string): Promise<void> {
   await ctx.once(async (tx) => {
     if (!(await revokeRow(tx, id, ctx.time))) throw fail('not_found')
+    await recordAct(tx, ctx, { act: 'invite.revoke', object: `invites/${id}`, before: null, after: null })
     return null
   })
 }

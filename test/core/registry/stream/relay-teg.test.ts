@@ -62,6 +62,17 @@ test('a transfer in the TEG becomes an event that both owners, operators and nob
   expect(await seenBy(alice.token)).toEqual(all)
   expect(await seenBy(bob.token)).toEqual(all.slice(1))
   expect(await seenBy(carol.token)).toEqual([])
+  const keyOf = async (agent: string, { token }: TestDeveloper) => {
+    const made = await api.post(
+      `/agents/${agent}/keys`,
+      { name: 'reader', scopes: ['events:read'] },
+      { token },
+    )
+    expect(made.status).toBe(201)
+    return made.body.secret as string
+  }
+  expect(await seenBy(await keyOf(agents.alice, alice))).toEqual(all)
+  expect(await seenBy(await keyOf(agents.bob, bob))).toEqual(all.slice(1))
 })
 
 test('many transfers and several relays at once: each once, by number, between the registry’s own facts', async () => {

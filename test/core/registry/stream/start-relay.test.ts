@@ -34,7 +34,7 @@ describe('startRelay', () => {
     const coordination: Coordination = {
       ...registry.coordination,
       acquireLease: away,
-      renewLease: away,
+      ping: async () => false,
       releaseLease: away,
       publish: away,
       subscribe: away,

@@ -1,0 +1,136 @@
+/** Runs the registry in this process: start-up checks, application, live stream, background work, one server. */
+import type { Server } from 'node:http'
+import { backgroundCall } from '#core/platform/background-call.ts'
+import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.ts'
+import type { Config } from '#core/platform/config.ts'
+import { idMaker, type Resources } from '#core/platform/context.ts'
+import { ensureOperatorKey } from '#core/registry/accounts/credentials/ensure-operator-key.ts'
+import { checkPublicUrl } from '#core/registry/agents/check-public-url.ts'
+import { refreshOrigins } from '#core/registry/agents/refresh-origins.ts'
+import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
+import { sweepGrants } from '#core/registry/grants/sweep-grants.ts'
+import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
+import { postFees } from '#core/registry/settings/post-fees.ts'
+import { keepLeases } from '#core/registry/tasks/keep-leases.ts'
+import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
+import type { TegClient } from '#core/registry/teg-client.ts'
+import { describeApi } from '#core/runtime/describe-api.ts'
+import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
+import type { CallPorts } from '#core/runtime/open-call.ts'
+import { startSchedules } from '#core/runtime/run-schedules.ts'
+import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
+import { timetable } from '#schedules/index.ts'
+import { buildRegistry } from './build-registry.ts'
+import { type Events, runEvents } from './run-events.ts'
+import { serveDocuments } from './serve-documents.ts'
+import { VERSION } from './version.ts'
+
+export interface RunningService {
+  readonly port: number
+  /** No new work: sockets told to come again, server closed when its requests have ended. */
+  drain(deadlineMs: number): Promise<void>
+  /** Ends background work. */
+  stop(): Promise<void>
+}
+
+export interface RegistryStart {
+  readonly config: Config
+  readonly resources: Resources
+  readonly teg: TegClient
+  readonly observe: CallPorts<RegistryContext>['observe']
+  readonly draining: () => boolean
+  /** Name of this process in the history of tasks. */
+  readonly holder: string
+}
+
+const IDLE_MS = 30_000
+const BUSY_MS = 100
+
+/** Starts it. @returns also the operator key where this start has made one */
+export async function startRegistry(
+  start: RegistryStart,
+): Promise<RunningService & { newOperatorKey: string | null }> {
+  const { config, resources: base } = start
+  const newId = idMaker(base.clock, base.random)
+  const loops: Partial<Record<'mail' | 'grants', BackgroundLoop>> = {}
+  let events: Events | null = null
+  const built = await buildRegistry({
+    ...start,
+    wake: (what) => (what === 'relay' ? events?.wake() : loops[what]?.wake()),
+  })
+  const { resources } = built
+  await checkPublicUrl(resources)
+  const newOperatorKey = await ensureOperatorKey(resources)
+
+  const app = serveDocuments(built.app, () =>
+    describeApi(built.mounted, {
+      title: 'Ninefold',
+      version: VERSION,
+      description: 'A self-hosted registry for AI agents with an economy.',
+      serverUrl: config.PUBLIC_URL,
+    }),
+  )
+  const server: Server = toNode(app, { newId, trustedProxies: config.TRUSTED_PROXIES })
+  events = await runEvents(resources, server)
+  const open = (name: string, signal: AbortSignal): RegistryContext => ({
+    ...resources,
+    ...backgroundCall(resources, name, signal),
+  })
+  Object.assign(loops, startHints(resources, open))
+  const schedules = startSchedules<RegistryContext>({
+    service: 'registry',
+    timetable,
+    resources: base,
+    contextOf: (context) => ({ ...resources, ...context }),
+    runs: keepRuns(base),
+    leases: fallBackLease(base.coordination, keepLeases(base)),
+    holder: start.holder,
+  })
+  const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
+  const starting = new AbortController()
+  const prepared = prepare(open('start', starting.signal))
+  return {
+    port,
+    newOperatorKey,
+    async drain(deadlineMs) {
+      await events?.drain()
+      await closeServer(server, deadlineMs)
+    },
+    async stop() {
+      starting.abort(new Error('The host is stopping'))
+      await schedules.stop()
+      await Promise.all(Object.values(loops).map((loop) => loop.stop()))
+      await events?.stop()
+      await prepared
+    },
+  }
+}
+
+/** Loops that a hint wakes, so that a mail or a grant does not wait for its task's minute. */
+function startHints(
+  resources: RegistryResources,
+  open: (name: string, signal: AbortSignal) => RegistryContext,
+): Record<'mail' | 'grants', BackgroundLoop> {
+  const { log } = resources
+  const mail = async (signal: AbortSignal) => {
+    await sendDueMails(resources, signal)
+    return false
+  }
+  const grants = async (signal: AbortSignal) => {
+    await sweepGrants(open('grants', signal))
+    return false
+  }
+  return {
+    mail: startLoop({ name: 'mail', log, turn: mail, busyMs: BUSY_MS, idleMs: IDLE_MS }),
+    grants: startLoop({ name: 'grants', log, turn: grants, busyMs: BUSY_MS, idleMs: IDLE_MS }),
+  }
+}
+
+/** What every start makes sure of; it needs the TEG, which may come up later: tasks repeat what failed. */
+async function prepare(ctx: RegistryContext): Promise<void> {
+  for (const step of [postFees, refreshOrigins])
+    await step(ctx).catch((error) => {
+      if (!ctx.signal.aborted)
+        ctx.log.warn({ task: 'start', error, hint: step.name }, 'a start-up step failed')
+    })
+}

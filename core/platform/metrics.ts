@@ -1,0 +1,105 @@
+/** Metrics of one process in the format of Prometheus. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export interface RequestMeasure {
+  readonly tag: string
+  readonly method: string
+  /** The route's pattern, never an address with ids: each value is a time series. */
+  readonly route: string
+  readonly status: number
+  readonly seconds: number
+}
+
+export interface TaskMeasure {
+  readonly task: string
+  readonly state: string
+  readonly seconds: number
+  readonly lagSeconds: number
+}
+
+type Labels = Readonly<Record<string, string>>
+
+export interface Metrics {
+  observeRequest(measure: RequestMeasure): void
+  observeTask(measure: TaskMeasure): void
+  /** A counter; its name ends in _total. @returns adds to it */
+  counter<L extends string = never>(
+    name: `${string}_total`,
+    help: string,
+    labels?: readonly L[],
+  ): (amount?: number, labels?: Readonly<Record<L, string>>) => void
+  /** A value that is read when metrics are asked for; null leaves it out. */
+  gauge(name: string, help: string, read: () => number | null | Promise<number | null>, labels?: Labels): void
+  /** A histogram of seconds; its name ends in _seconds. @returns adds an observation */
+  timer(name: `${string}_seconds`, help: string, buckets: readonly number[]): (seconds: number) => void
+  readonly contentType: string
+  metricsText(): Promise<string>
+}
+
+const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const TASK_BUCKETS = [0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900]
+
+/** Opens the metrics of this process; `process` adds memory, CPU and event loop. */
+export function openMetrics(options: { process?: boolean } = {}): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  if (options.process ?? true) collectDefaultMetrics({ register: registry })
+  const requests = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the request to its reply, by function, method, route and status.',
+    labelNames: ['function', 'method', 'route', 'status'],
+    buckets: REQUEST_BUCKETS,
+    registers,
+  })
+  const runs = new Histogram({
+    name: 'task_run_duration_seconds',
+    help: 'Time of the runs of background tasks, by task and how they ended.',
+    labelNames: ['task', 'state'],
+    buckets: TASK_BUCKETS,
+    registers,
+  })
+  const lag = new Gauge({
+    name: 'task_start_lag_seconds',
+    help: 'How long after its due time the last run of a task began.',
+    labelNames: ['task'],
+    registers,
+  })
+  const success = new Gauge({
+    name: 'task_last_success_timestamp_seconds',
+    help: 'When a task last completed here.',
+    labelNames: ['task'],
+    registers,
+  })
+  return {
+    observeRequest: ({ tag, method, route, status, seconds }) =>
+      requests.observe({ function: tag, method: method.toUpperCase(), route, status }, seconds),
+    observeTask({ task, state, seconds, lagSeconds }) {
+      runs.observe({ task, state }, seconds)
+      lag.set({ task }, lagSeconds)
+      if (state === 'completed') success.setToCurrentTime({ task })
+    },
+    counter(name, help, labels = []) {
+      const counter = new Counter({ name, help, labelNames: [...labels], registers })
+      return (amount = 1, values) => (values ? counter.inc(values, amount) : counter.inc(amount))
+    },
+    gauge(name, help, read, labels = {}) {
+      new Gauge({
+        name,
+        help,
+        labelNames: Object.keys(labels),
+        registers,
+        async collect() {
+          const value = await read()
+          if (value === null) this.reset()
+          else this.set(labels, value)
+        },
+      })
+    },
+    timer(name, help, buckets) {
+      const histogram = new Histogram({ name, help, buckets: [...buckets], registers })
+      return (seconds) => histogram.observe(seconds)
+    },
+    contentType: registry.contentType,
+    metricsText: () => registry.metrics(),
+  }
+}
