@@ -318,7 +318,6 @@ describe('history', () => {
     ['transfers', 'delete from teg.transfers'],
     ['transfers', 'truncate teg.transfers'],
     ['account_steps', 'delete from teg.account_steps'],
-    ['system_accounts', 'truncate teg.system_accounts'],
     ['system_deltas', 'update teg.system_deltas set amount = 1'],
     ['fee_snapshots', 'update teg.fee_snapshots set base_ppm = 6000'],
     ['grants', 'delete from teg.grants'],
