@@ -220,6 +220,11 @@ alter table registry.signing_keys add column revoked_at timestamptz;
 alter table registry.signing_keys drop constraint signing_keys_kid;
 create unique index signing_keys_kid on registry.signing_keys (account, kid) where revoked_at is null;
 ` },
+  { name: "0009-registration-links.sql", sql: `-- A link that verifies an address confirms one registration: its password and name count, whoever registered later.
+alter table registry.mail_tokens
+  add column password_hash text,       -- null: the link was asked for again, the account stays as it is
+  add column display_name text;
+` },
   { name: "0010-agent-versions.sql", sql: `-- Every card that an agent ever had, by the envelope sequence that published it; never changed, never deleted.
 create table registry.agent_versions (
   agent uuid not null references registry.agents (id),

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { type FieldError, fail } from '#core/base/errors.ts'
 import type { Row } from './define-function.ts'
+import { wordFault } from './word-faults.ts'
 
 const DEPTH_MAX = 64
 
@@ -79,7 +80,10 @@ async function readBody(
   if (length !== undefined && Number(length) > limit) throw tooLarge(limit)
   const text = await readText(request, limit, length !== undefined)
   const type = (header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  if (text === '' && (row.spec.bodyOptional || !row.spec.body)) return {}
+  if (text === '') {
+    if (row.spec.bodyOptional || !row.spec.body) return {}
+    throw invalid([{ pointer: '', code: 'required', detail: 'this request needs a JSON body' }])
+  }
   if (row.spec.form && type === 'application/x-www-form-urlencoded')
     return Object.fromEntries(new URLSearchParams(text))
   if (type !== 'application/json' && !/^application\/[a-z0-9.+-]+\+json$/.test(type))
@@ -150,13 +154,15 @@ function refuseAll(names: string[], pointerOf: (name: string) => string, errors:
   return {}
 }
 
+const readOptions = { error: wordFault }
+
 function check(
   shape: z.ZodType,
   value: unknown,
   pointerOf: (path: string) => string,
   errors: FieldError[],
 ): unknown {
-  const result = shape.safeParse(value)
+  const result = shape.safeParse(value, readOptions)
   if (result.success) return result.data
   collectFaults(result.error.issues, value, pointerOf, errors)
   return undefined

@@ -120,32 +120,53 @@ export async function hasAgents(tx: Transaction, account: string): Promise<boole
   return rows.length > 0
 }
 
+/** What a registration asked for, kept with its link. */
+export interface Registered {
+  passwordHash: string
+  displayName: string
+}
+
 export const insertMailToken = (
   tx: Transaction,
-  row: { hash: string; purpose: 'verify' | 'reset'; account: string; seconds: number; time: Date | null },
+  row: {
+    hash: string
+    purpose: 'verify' | 'reset'
+    account: string
+    registered: Registered | null
+    seconds: number
+    time: Date | null
+  },
 ) =>
   tx.query(
-    `insert into registry.mail_tokens (hash, purpose, account, created_at, expires_at)
-     values ($1, $2, $3, coalesce($5::timestamptz, clock_timestamp()),
+    `insert into registry.mail_tokens (hash, purpose, account, password_hash, display_name, created_at, expires_at)
+     values ($1, $2, $3, $6, $7, coalesce($5::timestamptz, clock_timestamp()),
        coalesce($5::timestamptz, clock_timestamp()) + make_interval(secs => $4))`,
-    [row.hash, row.purpose, row.account, row.seconds, row.time],
+    [
+      row.hash,
+      row.purpose,
+      row.account,
+      row.seconds,
+      row.time,
+      row.registered?.passwordHash ?? null,
+      row.registered?.displayName ?? null,
+    ],
   )
 
-/** Uses a mailed token up. @returns the account; null when unknown, used or expired */
-export async function takeMailToken(
+/** Uses a mailed token up. @returns its account and registration; undefined when unknown, used or expired */
+export const takeMailToken = async (
   tx: Transaction,
   hash: string,
   purpose: 'verify' | 'reset',
   time: Date | null,
-): Promise<string | null> {
-  const [row] = await tx.query<{ account: string }>(
-    `delete from registry.mail_tokens
-     where hash = $1 and purpose = $2 and expires_at > coalesce($3::timestamptz, clock_timestamp())
-     returning account`,
-    [hash, purpose, time],
-  )
-  return row?.account ?? null
-}
+) =>
+  (
+    await tx.query<{ account: string; password_hash: string | null; display_name: string | null }>(
+      `delete from registry.mail_tokens
+       where hash = $1 and purpose = $2 and expires_at > coalesce($3::timestamptz, clock_timestamp())
+       returning account, password_hash, display_name`,
+      [hash, purpose, time],
+    )
+  )[0]
 
 /** Drops the tokens of an account; purpose null: of both purposes. */
 export const dropMailTokens = (tx: Transaction, account: string, purpose: 'verify' | 'reset' | null) =>

@@ -20,7 +20,8 @@ interface Registration {
 
 /**
  * Makes an account that is not verified yet and mails the link. A known address with a verified account gets a mail
- * that says so; one that never was verified starts anew with the newer password.
+ * that says so; one that never was verified takes the newer password for the time being, and each link confirms the
+ * registration that it was mailed for: a stranger who registers the same address can't slip in a password of his own.
  * @throws 403 invite_required, 503 mail_not_configured, 503 overloaded
  */
 export async function registerAccount(ctx: RegistryContext, given: Registration) {
@@ -45,6 +46,7 @@ async function register(
 ): Promise<void> {
   const id = ctx.newId()
   const key = emailKey(given.email)
+  const registered = { passwordHash, displayName: given.display_name }
   const made = await insertAccount(tx, {
     id,
     email: given.email,
@@ -57,14 +59,14 @@ async function register(
   })
   if (made) {
     await invite?.use()
-    return mailToken(tx, ctx, { id, email: given.email }, 'verify')
+    return mailToken(tx, ctx, { id, email: given.email }, 'verify', registered)
   }
   const held = await lockAccountByEmail(tx, key)
   if (held?.status !== 'active' || (await isFlooded(tx, ctx, held.email))) return
   if (held.email_verified_at !== null)
     return queueMail(tx, ctx, { kind: 'known', to: held.email, token: null, validSeconds: VERIFY_SECONDS })
-  await updateAccount(tx, held.id, { passwordHash, displayName: given.display_name }, ctx.time)
+  await updateAccount(tx, held.id, registered, ctx.time)
   await revokeSessions(tx, held.id, null, ctx.time)
-  await dropMailTokens(tx, held.id, null)
-  await mailToken(tx, ctx, held, 'verify')
+  await dropMailTokens(tx, held.id, 'reset')
+  await mailToken(tx, ctx, held, 'verify', registered)
 }

@@ -23,6 +23,9 @@ export async function forgotPassword(ctx: RegistryContext, email: string): Promi
   ctx.wake('mail')
 }
 
+const UNKNOWN =
+  'is unknown, used or expired; a new link comes with POST /api/v1/auth/password/forgot {"email": "..."}'
+
 /**
  * Sets a new password, ends all sessions and every other link. Whoever holds the token reads the mails of the address,
  * so it counts as verified.
@@ -31,9 +34,9 @@ export async function forgotPassword(ctx: RegistryContext, email: string): Promi
 export async function resetPassword(ctx: RegistryContext, given: { token: string; password: string }) {
   const passwordHash = await hashPassword(given.password)
   await ctx.once(async (tx) => {
-    const account = await takeMailToken(tx, sha256Hex(given.token), 'reset', ctx.time)
-    const row = account === null ? undefined : await updateAccount(tx, account, { passwordHash }, ctx.time)
-    if (row?.status !== 'active') throw invalidField('/token', 'unknown_token', 'is unknown, used or expired')
+    const link = await takeMailToken(tx, sha256Hex(given.token), 'reset', ctx.time)
+    const row = link && (await updateAccount(tx, link.account, { passwordHash }, ctx.time))
+    if (row?.status !== 'active') throw invalidField('/token', 'unknown_token', UNKNOWN)
     await revokeSessions(tx, row.id, null, ctx.time)
     await dropMailTokens(tx, row.id, null)
     await forgetFailures(tx, row.email)

@@ -1,4 +1,5 @@
 /** Publishes an agent: the row, its first version, its place in discovery, the event and the grant due commit together. */
+import { fail as commonFail } from '#core/base/errors.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
 import { readSettings } from '../settings/read-settings.ts'
@@ -6,7 +7,15 @@ import { fail } from './errors.ts'
 import { type TakenCard, takeCard } from './judge-card.ts'
 import { announce, signRow } from './keep-change.ts'
 import { openAccount } from './open-account.ts'
-import { type AgentRow, insertAgent, insertGrantDue, insertVersion, isSlugFree, readTime } from './queries.ts'
+import {
+  type AgentRow,
+  holdActiveOwner,
+  insertAgent,
+  insertGrantDue,
+  insertVersion,
+  isSlugFree,
+  readTime,
+} from './queries.ts'
 import { didOf, slugCandidates } from './rules.ts'
 import type { Envelope } from './schema.ts'
 
@@ -17,7 +26,7 @@ export interface Publication {
 
 /**
  * @returns the envelope; its account at the TEG is open, or will be by the sweep
- * @throws 400 validation_failed, 403 email_not_verified, 409 slug_taken, 413 payload_too_large
+ * @throws 400 validation_failed, 401 unauthenticated when the account is gone meanwhile, 403 email_not_verified, 409 slug_taken, 413 payload_too_large
  */
 export async function publishAgent(ctx: RegistryContext, asked: Publication): Promise<Envelope> {
   const { caller } = ctx
@@ -29,6 +38,9 @@ export async function publishAgent(ctx: RegistryContext, asked: Publication): Pr
     )
   const taken = await takeCard(ctx, asked.card, caller.account)
   const envelope = await ctx.once(async (tx) => {
+    // The account may have been deleted since its credential was read: an agent without owner could never be retired.
+    if (!(await holdActiveOwner(tx, caller.account)))
+      throw commonFail('unauthenticated', 'The account of this credential has been deleted or suspended.')
     const row = await insertPublished(tx, ctx, taken, caller.account, asked.slug)
     await insertVersion(tx, row)
     const amount = await genesisAmount(tx, ctx)

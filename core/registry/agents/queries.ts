@@ -70,6 +70,14 @@ export const lockAgent = async (tx: Transaction, id: string) =>
 export const isSlugFree = async (tx: Transaction, slug: string) =>
   (await tx.query('select 1 from registry.agents where slug = $1', [slug])).length === 0
 
+/** Keeps an account from being deleted until the transaction ends. @returns false when it is not active (any more) */
+export const holdActiveOwner = async (tx: Transaction, account: string): Promise<boolean> =>
+  (
+    await tx.query(`select 1 from registry.accounts where id = $1 and status = 'active' for key share`, [
+      account,
+    ])
+  ).length === 1
+
 /** @returns false when the slug has been taken meanwhile */
 export async function insertAgent(tx: Transaction, row: AgentRow): Promise<boolean> {
   const rows = await tx.query(

@@ -47,5 +47,8 @@ export function requireMatch(ifMatch: string | undefined, row: Pick<AgentRow, 'c
   if (ifMatch === undefined || ifMatch.trim() === '')
     throw commonFail('precondition_required', 'Send If-Match with the card_etag that you have read, or *.')
   if (!fitsIfMatch(ifMatch, row.card_etag))
-    throw commonFail('precondition_failed', `The card has changed: its entity tag is "${row.card_etag}" now.`)
+    throw commonFail(
+      'precondition_failed',
+      `If-Match does not name the card as it is now: its card_etag is "${row.card_etag}". Read it again, then send that.`,
+    )
 }

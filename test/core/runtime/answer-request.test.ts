@@ -197,6 +197,14 @@ describe('the door', () => {
     const answer = await api.post('/test/echo', 'a=1', { headers: { 'content-type': 'text/plain' } })
     expect([answer.status, answer.body.code]).toEqual([415, 'unsupported_media_type'])
   })
+  test('answers 400 validation_failed, not 415, to a request without the body that it needs', async () => {
+    const { status, body } = await api.post('/test/echo')
+    expect([status, body.code, body.detail]).toEqual([
+      400,
+      'validation_failed',
+      'this request needs a JSON body',
+    ])
+  })
   test('answers 400 idempotency_key_required where the gate keeps the key', async () => {
     expect((await api.put('/test/gated', { name: 'a' })).body.code).toBe('idempotency_key_required')
     expect((await api.put('/test/gated', { name: 'a' }, { key: 'k1' })).body).toEqual({ name: 'k1' })

@@ -126,19 +126,32 @@ describe('POST /auth/register', () => {
     expect((await system.api.get('/auth/me', { token })).status).toBe(200)
   })
 
-  test('starts an account anew that never was verified: newer password, older link dead', async () => {
-    const email = newEmail()
-    await registerUnverified(system, email)
-    const older = await mailedToken(system, email)
-    const { token } = await logInDeveloper(system, email)
-    const body = { email, password: NEW_PASSWORD, display_name: 'Second' }
-    expect((await system.api.post('/auth/register', body)).status).toBe(201)
-    expect((await verify(older)).status).toBe(400)
-    expect((await system.api.get('/auth/me', { token })).status).toBe(401)
-    expect((await verify(await mailedToken(system, email))).status).toBe(204)
-    expect((await logIn(email, PASSWORD)).status).toBe(401)
-    expect((await logIn(email, NEW_PASSWORD)).status).toBe(200)
-  })
+  test.each([
+    ['older', PASSWORD, NEW_PASSWORD],
+    ['newer', NEW_PASSWORD, PASSWORD],
+  ])(
+    'after two registrations of one address the %s link confirms its own password',
+    async (which, its, other) => {
+      const email = newEmail()
+      await registerUnverified(system, email)
+      const older = await mailedToken(system, email)
+      const { token } = await logInDeveloper(system, email)
+      const body = { email, password: NEW_PASSWORD, display_name: 'Second' }
+      expect((await system.api.post('/auth/register', body)).status).toBe(201)
+      expect((await system.api.get('/auth/me', { token })).status).toBe(401)
+      const newer = await mailedToken(system, email)
+      const meanwhile = await logIn(email, NEW_PASSWORD)
+      expect((await verify(which === 'older' ? older : newer)).status).toBe(204)
+      expect((await verify(which === 'older' ? newer : older)).status).toBe(400)
+      expect((await logIn(email, other)).status).toBe(401)
+      const session = await logIn(email, its)
+      expect(session.status).toBe(200)
+      const me = await system.api.get('/auth/me', { token: session.body.access_token })
+      expect(me.body.display_name === 'Second').toBe(which === 'newer')
+      const kept = await system.api.get('/auth/me', { token: meanwhile.body.access_token })
+      expect(kept.status).toBe(which === 'newer' ? 200 : 401)
+    },
+  )
 
   test('makes one account of two requests at once', async () => {
     const email = newEmail()

@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import { compactVerify, exportJWK, FlattenedSign, generateKeyPair, importJWK, type JWK } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import { specForm } from '#core/registry/agents/canonicalize-card.ts'
+import { publishAgent } from '#core/registry/agents/publish-agent.ts'
 import {
+  contextFor,
   logInDeveloper,
   registerDeveloper,
   registerUnverified,
@@ -118,6 +121,19 @@ describe('POST /agents', () => {
     const dev = await logInDeveloper(system, 'new@example.com')
     const answer = await publish(dev, { card: card10() })
     expect([answer.status, answer.body.code]).toEqual([403, 'email_not_verified'])
+  })
+
+  test('answers 401 unauthenticated when the account was deleted after its credential was read', async () => {
+    const carol = await registerDeveloper(system)
+    const caller = await readCaller(contextFor(system), carol.token)
+    if (!caller) throw new Error('no caller')
+    expect((await system.api.delete('/auth/me', { token: carol.token })).status).toBe(204)
+    const late = publishAgent(contextFor(system, caller), { card: vectorCard('002') })
+    await expect(late).rejects.toMatchObject({ status: 401, code: 'unauthenticated' })
+    const mine = await system.registry.db.query('select 1 from registry.agents where owner = $1', [
+      carol.account,
+    ])
+    expect(mine).toEqual([])
   })
 
   test('a repeat with the same Idempotency-Key gives the first envelope and makes no second agent', async () => {
