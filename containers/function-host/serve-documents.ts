@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fail } from '#core/base/errors.ts'
 import type { App } from '#core/runtime/compose-app.ts'
 import type { RequestFacts } from '#core/runtime/define-function.ts'
+import { replyProblem } from '#core/runtime/reply-problem.ts'
 
 const assets: Record<string, string> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -29,7 +31,7 @@ const page = `<!doctype html>
 </html>
 `
 const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#reference', deepLinking: true, tryItOutEnabled: true,
-  persistAuthorization: false, docExpansion: 'none', filter: true, syntaxHighlight: { activated: false } })
+  persistAuthorization: false, docExpansion: 'list', filter: true, syntaxHighlight: { activated: false } })
 `
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
@@ -40,7 +42,7 @@ export function serveDocuments(app: App, describe: () => Record<string, unknown>
   let document: { text: string; etag: string } | null = null
   const readDocument = () => {
     if (document) return document
-    const text = JSON.stringify(describe())
+    const text = JSON.stringify(withItself(describe()))
     document = { text, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` }
     return document
   }
@@ -51,11 +53,40 @@ export function serveDocuments(app: App, describe: () => Record<string, unknown>
       const path = request.url.slice(mark).split('?', 1)[0] ?? ''
       if (path !== '/openapi.json' && path !== '/docs' && !path.startsWith('/docs/'))
         return app.fetch(request, facts)
-      if (request.method !== 'GET' && request.method !== 'HEAD') return app.fetch(request, facts)
+      if (request.method !== 'GET' && request.method !== 'HEAD') return refuseMethod(path)
       if (path === '/openapi.json') return documentReply(readDocument(), request)
       return assetReply(path) ?? app.fetch(request, facts)
     },
   }
+}
+
+/** The document names its own address and that of the reference, too. */
+function withItself(described: Record<string, unknown>): Record<string, unknown> {
+  const success = (type: string) => ({ '200': { description: 'Success', content: { [type]: {} } } })
+  const row = (operationId: string, summary: string, type: string) => ({
+    get: {
+      operationId,
+      tags: ['documents'],
+      summary,
+      description: 'Public.',
+      security: [{}],
+      responses: success(type),
+    },
+  })
+  return {
+    ...described,
+    tags: [...(described.tags as object[]), { name: 'documents' }],
+    paths: {
+      ...(described.paths as object),
+      '/openapi.json': row('get_openapi_json', 'This document', 'application/json'),
+      '/docs': row('get_docs', 'The interactive reference', 'text/html'),
+    },
+  }
+}
+
+function refuseMethod(path: string): Response {
+  const problem = fail('method_not_allowed', 'Allowed here: GET, HEAD.', { headers: { allow: 'GET, HEAD' } })
+  return replyProblem(problem, crypto.randomUUID(), path, 'problem', {})
 }
 
 function documentReply(document: { text: string; etag: string }, request: Request): Response {

@@ -23,6 +23,7 @@ import { timetable } from '#schedules/index.ts'
 import { buildRegistry } from './build-registry.ts'
 import { type Events, runEvents } from './run-events.ts'
 import { serveDocuments } from './serve-documents.ts'
+import { serveMailPages } from './serve-mail-pages.ts'
 import { VERSION } from './version.ts'
 
 export interface RunningService {
@@ -63,7 +64,7 @@ export async function startRegistry(
   await checkPublicUrl(resources)
   const newOperatorKey = await ensureOperatorKey(resources)
 
-  const app = serveDocuments(built.app, () =>
+  const app = serveDocuments(serveMailPages(built.app), () =>
     describeApi(built.mounted, {
       title: 'Ninefold',
       version: VERSION,
