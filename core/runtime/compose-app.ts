@@ -4,7 +4,14 @@ import { fail, type Problem } from '#core/base/errors.ts'
 import { Reply } from '#core/base/reply.ts'
 import type { Context } from '#core/platform/context.ts'
 import { admit } from './admit-caller.ts'
-import type { Door, FunctionGroup, Method, RequestFacts, Row } from './define-function.ts'
+import {
+  type Door,
+  type FunctionGroup,
+  idempotencyOf,
+  type Method,
+  type RequestFacts,
+  type Row,
+} from './define-function.ts'
 import { countRequest } from './limit-rate.ts'
 import { type CallPorts, type OpenCall, openCall, requestIdOf } from './open-call.ts'
 import { readRequest } from './read-request.ts'
@@ -98,12 +105,26 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
     )
   }
   hono.notFound((c) =>
-    strayReply(c.req.raw, fail('not_found', `There is no route ${c.req.path}.`), ports.newId),
+    strayReply(
+      c.req.raw,
+      fail(
+        'not_found',
+        nowhere(c.req.path, (path) => methods.has(path)),
+      ),
+      ports.newId,
+    ),
   )
   return {
     fetch: (request, facts) => hono.fetch(request, facts),
     inFlight: () => total,
   }
+}
+
+/** Words for a path without route: the likely slips are told. */
+function nowhere(path: string, has: (path: string) => boolean): string {
+  const tidy = path.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1')
+  const meant = [tidy, tidy.toLowerCase(), `/api/v1${tidy}`].find(has)
+  return `There is no route ${path}.${meant ? ` Did you mean ${meant}?` : ''}`
 }
 
 /** Tells a browser that any page may call this address with the headers it wants; no credential is involved. */
@@ -174,7 +195,7 @@ async function answer<C extends Context>(
 
 /** The Idempotency-Key of a request: required where the gate keeps it. */
 function readKey<C>(row: Row<C>, header: (name: string) => string | undefined): string | null {
-  const use = row.spec.idempotency ?? (row.method === 'post' ? 'record' : 'none')
+  const use = idempotencyOf(row)
   if (use === 'none') return null
   const key = header('idempotency-key')
   if (key === undefined || key === '') {

@@ -58,7 +58,7 @@ export interface RowSpec<P, Q, B> {
   readonly raw?: string
   /** Path of what a 201 has made, from the reply. */
   readonly location?: (body: never) => string
-  /** `gate`: the key is required and the gate keeps the outcome; `record`: optional, kept by `ctx.once`. */
+  /** `gate`: the key is required and the gate keeps the outcome; `record` (default of all that writes): optional, kept by `ctx.once`. */
   readonly idempotency?: 'gate' | 'record' | 'none'
   /** Tables of codes that this row may answer beside the common ones. */
   readonly errors?: readonly ErrorTable[]
@@ -127,6 +127,12 @@ export function rowsOf<C extends Context>(): Record<Method, Maker<C>> {
     delete: maker('delete'),
   }
 }
+
+/** How a row treats an Idempotency-Key. */
+export const idempotencyOf = (row: {
+  readonly method: Method
+  readonly spec: { readonly idempotency?: 'gate' | 'record' | 'none' }
+}): 'gate' | 'record' | 'none' => row.spec.idempotency ?? (row.method === 'get' ? 'none' : 'record')
 
 /** What a row may return: the reply itself, a Reply with status or headers, or a Response where `raw` is set. */
 export type RowResult<T> = T | Reply<T> | Response

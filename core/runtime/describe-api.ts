@@ -2,7 +2,13 @@
 import { z } from 'zod'
 import { commonErrors, type ErrorTable } from '#core/base/errors.ts'
 import { type Mounted, pathOf } from './compose-app.ts'
-import type { CallerKind, CallerRule, FunctionGroup, Row } from './define-function.ts'
+import {
+  type CallerKind,
+  type CallerRule,
+  type FunctionGroup,
+  idempotencyOf,
+  type Row,
+} from './define-function.ts'
 
 type Json = Record<string, unknown>
 
@@ -82,8 +88,7 @@ function describeRow(
   schemas: Record<string, Json>,
 ): Json {
   const { spec } = row
-  const gate = spec.idempotency === 'gate'
-  const keyed = gate || (row.method === 'post' && spec.idempotency !== 'none')
+  const use = idempotencyOf(row)
   return {
     operationId: operationId(row.method, path),
     tags: [group.tag],
@@ -93,7 +98,7 @@ function describeRow(
     parameters: [
       ...parametersOf(spec.params, 'path', path, schemas),
       ...parametersOf(spec.query, 'query', path, schemas),
-      ...(keyed ? [keyParameter(gate)] : []),
+      ...(use === 'none' ? [] : [keyParameter(use === 'gate')]),
     ],
     ...(spec.body ? { requestBody: requestBody(row, schemas) } : {}),
     responses: { ...successes(row, schemas), ...failures(row) },

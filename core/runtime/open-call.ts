@@ -4,7 +4,7 @@ import { fail, type Problem } from '#core/base/errors.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import type { IdempotencyStore } from '#core/platform/idempotency.ts'
-import type { FunctionGroup, RequestFacts, Row } from './define-function.ts'
+import { type FunctionGroup, idempotencyOf, type RequestFacts, type Row } from './define-function.ts'
 import { hashRequest, makeOnce } from './keep-once.ts'
 import type { TierOf } from './limit-rate.ts'
 
@@ -109,6 +109,8 @@ export function openCall<C extends Context>(
         const caller = await ports.authenticate(ctx, token, request)
         if (caller) return caller
       } else if (row.spec.errorStyle === 'oauth') return anonymous
+      else
+        throw fail('unauthenticated', 'The header must read "Authorization: Bearer <key or access token>".')
       throw fail('unauthenticated', 'The credential is unknown, expired or revoked.')
     },
     enter(caller, key, asked) {
@@ -122,7 +124,7 @@ export function openCall<C extends Context>(
               hash: () => hashRequest(asked.method, asked.path, asked.search, asked.raw),
               time: ports.resources.clock.fixed,
             }
-      const useStore = (row.spec.idempotency ?? 'record') === 'record'
+      const useStore = idempotencyOf(row) === 'record'
       const once = makeOnce(() => ctx.db, useStore ? ports.idempotency : null, claim)
       const ctx = contextFor(caller, key, once.run)
       return { ctx, once: once.replayed }

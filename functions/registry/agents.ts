@@ -124,6 +124,8 @@ export default defineFunction<RegistryContext>({
         params: AgentPath,
         body: StatusBody,
         reply: Envelope,
+        // Setting what is set already changes nothing, so a repeat needs no record.
+        idempotency: 'none',
         errors: gateToo,
       },
       ({ ctx, params, body }) => changeStatus(ctx, params.id, body),
@@ -136,6 +138,8 @@ export default defineFunction<RegistryContext>({
         scope: 'agents:write',
         params: AgentPath,
         query: RetireQuery,
+        // Setting what is set already changes nothing, so a repeat needs no record.
+        idempotency: 'none',
         errors: gateToo,
       },
       ({ ctx, params, query, header }) =>

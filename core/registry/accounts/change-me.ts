@@ -7,7 +7,7 @@ import { dropMailTokens, findAccount, lockAccount, updateAccount } from './queri
 import { requireDeveloper } from './require-developer.ts'
 import type { Account, ChangeMe } from './schema.ts'
 import { revokeSessions } from './sessions/queries.ts'
-import { failAttempt, forgetFailures, openAttempt } from './sessions/throttle-login.ts'
+import { type Attempt, failAttempt, forgetFailures, openAttempt } from './sessions/throttle-login.ts'
 import { showAccount } from './show-account.ts'
 
 /** @throws 401 unauthenticated when the account has gone since the call began */
@@ -24,8 +24,11 @@ export async function readMe(ctx: RegistryContext): Promise<Account> {
  */
 export async function changeMe(ctx: RegistryContext, wish: ChangeMe, address: string): Promise<Account> {
   const { account, session } = requireDeveloper(ctx)
-  const change = await provePassword(ctx, account, wish, address)
-  return ctx.once(async (tx) => {
+  const proof = await provePassword(ctx, account, wish, address)
+  const change = proof && 'after' in proof ? proof : null
+  const work = ctx.once(async (tx) => {
+    // Not before: a repeat under the same Idempotency-Key gets its first answer, though the password is another now.
+    if (proof && !change) throw wrongPassword()
     const held = await lockAccount(tx, account)
     if (held?.status !== 'active') throw fail('unauthenticated')
     if (change && held.password_hash !== change.before) throw wrongPassword()
@@ -45,15 +48,18 @@ export async function changeMe(ctx: RegistryContext, wish: ChangeMe, address: st
     }
     return showAccount(row ?? held)
   })
+  return work.catch(async (error) => {
+    throw proof && 'attempt' in proof ? await failAttempt(ctx, proof.attempt, error) : error
+  })
 }
 
-/** Checks the current password and hashes the new one; null when no new one is wished. */
+/** Checks the current password and hashes the new one; the attempt when it was wrong; null when none is wished. */
 async function provePassword(
   ctx: RegistryContext,
   account: string,
   wish: ChangeMe,
   address: string,
-): Promise<{ before: string; after: string } | null> {
+): Promise<{ before: string; after: string } | { attempt: Attempt } | null> {
   const { password, current_password: current } = wish
   if (password === undefined && current === undefined) return null
   if (password === undefined) throw invalidField('/password', 'required', 'is required with current_password')
@@ -61,8 +67,7 @@ async function provePassword(
   const held = await findAccount(ctx.db, account)
   if (!held) throw fail('unauthenticated')
   const attempt = await openAttempt(ctx, emailKey(held.email), address)
-  if (!(await verifyPassword(held.password_hash, current)))
-    throw await failAttempt(ctx, attempt, wrongPassword())
+  if (!(await verifyPassword(held.password_hash, current))) return { attempt }
   return { before: held.password_hash, after: await hashPassword(password) }
 }
 

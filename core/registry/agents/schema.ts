@@ -22,7 +22,9 @@ export const PublishBody = z.strictObject({
 })
 export const CardBody = z.strictObject({ card: CardIn })
 export const StatusBody = z.strictObject({
-  status: z.enum(['active', 'deprecated', 'suspended']),
+  status: z.enum(['active', 'deprecated', 'suspended'], {
+    error: 'must be active, deprecated or suspended; DELETE retires an agent',
+  }),
   reason: z.string().trim().min(1).max(500).nullable().optional(),
 })
 export const AgentPath = z.strictObject({ id: AgentRef })
@@ -38,7 +40,13 @@ export const AgentList = PageQuery.extend({
 })
 export const RetireQuery = z.strictObject({ move_balance_to: AgentRef.optional() })
 export const BalanceQuery = z.strictObject({ at: Timestamp.optional() })
-export const StatementQuery = PageQuery.extend({ from: Timestamp.optional(), to: Timestamp.optional() })
+export const StatementQuery = PageQuery.extend({
+  from: Timestamp.optional(),
+  to: Timestamp.optional(),
+}).refine(({ from, to }) => !from || !to || Date.parse(from) <= Date.parse(to), {
+  path: ['from'],
+  error: 'must not be after to',
+})
 
 /** The envelope's words stand in core/wire, because registries exchange them; passed on for the functions. */
 export { AgentStatus, Envelope, EnvelopePage, Location, SignatureStatus } from '#core/wire/envelope.ts'

@@ -20,10 +20,12 @@ export async function updateCard(
   ifMatch: string | undefined,
 ): Promise<Envelope> {
   const seen = await requireAgent(ctx.db, ref)
-  judge(ctx, seen, ifMatch)
+  requireOwner(ctx.caller, seen)
+  requireIfMatch(ifMatch)
   const { name: _name, ...facts } = await takeCard(ctx, given, seen.owner)
   const envelope = await ctx.once(async (tx) => {
     const row = await requireLocked(tx, ref)
+    // Not before: a repeat under the same Idempotency-Key gets its first answer although the card has moved on.
     judge(ctx, row, ifMatch)
     return keepChange(tx, ctx, row, {
       fields: facts,
@@ -44,11 +46,15 @@ function judge(ctx: RegistryContext, row: AgentRow, ifMatch: string | undefined)
 
 /** @throws 428 precondition_required, 412 precondition_failed */
 export function requireMatch(ifMatch: string | undefined, row: Pick<AgentRow, 'card_etag'>): void {
-  if (ifMatch === undefined || ifMatch.trim() === '')
-    throw commonFail('precondition_required', 'Send If-Match with the card_etag that you have read, or *.')
+  requireIfMatch(ifMatch)
   if (!fitsIfMatch(ifMatch, row.card_etag))
     throw commonFail(
       'precondition_failed',
       `If-Match does not name the card as it is now: its card_etag is "${row.card_etag}". Read it again, then send that.`,
     )
+}
+
+function requireIfMatch(ifMatch: string | undefined): asserts ifMatch is string {
+  if (ifMatch === undefined || ifMatch.trim() === '')
+    throw commonFail('precondition_required', 'Send If-Match with the card_etag that you have read, or *.')
 }

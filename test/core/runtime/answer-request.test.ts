@@ -155,7 +155,8 @@ describe('the door', () => {
       'Bearer',
     ])
     expect((await api.get('/test/open', { token: 'nobody' })).status).toBe(401)
-    expect((await api.get('/test/open', { headers: { authorization: 'Basic abc' } })).status).toBe(401)
+    const basic = await api.get('/test/open', { headers: { authorization: 'Basic abc' } })
+    expect([basic.status, basic.body.detail]).toEqual([401, expect.stringContaining('Bearer <')])
   })
   test('answers 403 insufficient_scope and tells which kind of caller is needed', async () => {
     const wrong = await api.get('/test/ops', { token: 'dev' })
@@ -169,6 +170,7 @@ describe('the door', () => {
       404,
       'not_found',
     ])
+    expect((await api.get('/test/open/')).body.detail).toContain('Did you mean /api/v1/test/open?')
     const wrong = await api.delete('/test/open')
     expect([wrong.status, wrong.body.code, wrong.headers.get('allow')]).toEqual([
       405,

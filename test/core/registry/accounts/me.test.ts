@@ -78,6 +78,15 @@ describe('GET and PATCH /auth/me', () => {
     expect((await system.api.post('/auth/password/reset', reset)).status).toBe(400)
   })
 
+  test('a repeat with the same Idempotency-Key gives 200 again, though the password is another by then', async () => {
+    const carol = await registerDeveloper(system)
+    const wish = { current_password: PASSWORD, password: NEW_PASSWORD }
+    const again = () => system.api.patch('/auth/me', wish, { token: carol.token, key: 'new-password' })
+    const [first, second] = [await again(), await again()]
+    expect([first.status, second.status, second.text]).toEqual([200, 200, first.text])
+    expect(second.headers.get('idempotency-replayed')).toBe('true')
+  })
+
   test('of two changes at once one wins and the other answers 400 at /current_password', async () => {
     const carol = await registerDeveloper(system)
     const answers = await Promise.all(

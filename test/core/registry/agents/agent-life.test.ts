@@ -103,6 +103,22 @@ describe('PUT /agents/{id}/card', () => {
     expect((await read(agent.id)).sequence).toBe(2)
   })
 
+  test('a repeat with the same Idempotency-Key gives the first envelope and makes no second version', async () => {
+    const agent = await publish()
+    const headers = { 'if-match': agent.card_etag }
+    const put = () =>
+      system.api.put(
+        `/agents/${agent.id}/card`,
+        { card: { ...card10(), version: '2.1' } },
+        { token: alice.token, key: 'put-once', headers },
+      )
+    const [first, again] = [await put(), await put()]
+    expect([first.status, first.body.sequence]).toEqual([200, 2])
+    expect([again.status, again.text]).toEqual([200, first.text])
+    expect(again.headers.get('idempotency-replayed')).toBe('true')
+    expect((await system.api.get(`/agents/${agent.id}`)).body.sequence).toBe(2)
+  })
+
   test('answers 403 not_owner to others, 404 agent_not_found for none, 400 for a bad card', async () => {
     const agent = await publish()
     expect(code(await put(agent.id, card10(), '*', bob))).toEqual([403, 'not_owner'])

@@ -159,6 +159,18 @@ describe('money of an agent', () => {
     expect([bad.status, bad.body.errors[0].pointer]).toEqual([400, '?at'])
   })
 
+  test('answers 400 validation_failed at ?from when it is after to', async () => {
+    const query = { from: '2026-02-01T00:00:00Z', to: '2026-01-01T00:00:00Z' }
+    const { status, body } = await system.api.get(`/agents/${agent.id}/statement`, {
+      token: alice.token,
+      query,
+    })
+    expect([status, body.errors?.[0]]).toEqual([
+      400,
+      { pointer: '?from', code: 'custom', detail: 'must not be after to' },
+    ])
+  })
+
   test('a statement comes as CSV where Accept prefers it, with a link to the next page', async () => {
     const token = alice.token
     const json = await system.api.get(`/agents/${agent.id}/statement`, { token, query: { limit: '1' } })
