@@ -49,12 +49,12 @@ describe('GET /discovery/agents over more matches than are ranked at once', () =
     expect([items, seen.size]).toEqual([COUNT, COUNT])
   })
 
-  test('ranks the best 1000 by quality against each other first', async () => {
+  test('ranks the best 500 by quality against each other first', async () => {
     const { body } = await get('/agents', { registry: 'bulk', q: 'bulk', explain: 'true', limit: '200' })
     const factors = body.items.map(
       (item: { explain: { candidates: number; reputation: number } }) => item.explain,
     )
-    expect(new Set(factors.map((one: { candidates: number }) => one.candidates))).toEqual(new Set([1000]))
+    expect(new Set(factors.map((one: { candidates: number }) => one.candidates))).toEqual(new Set([500]))
     for (const { reputation } of factors) expect(reputation).toBeGreaterThan(50)
     const scores = body.items.map((item: { score: number }) => item.score)
     expect(scores).toEqual([...scores].sort((a, b) => b - a))
