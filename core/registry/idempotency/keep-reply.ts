@@ -15,10 +15,14 @@ export function keepReplies(keys: KeyRing, waitMs = WAIT_MS): IdempotencyStore {
   return {
     async claim(tx, claim) {
       await boundLockWait(tx, waitMs)
-      const record = await claimOrFind(tx, claim)
+      // Sealed, too: a plain digest of a request with a password could be guessed at.
+      const record = await claimOrFind(tx, { ...claim, hash: keys.seal(claim.hash) })
       await boundLockWait(tx, 0)
       if (!record) return null
-      return { hash: record.request_hash, body: record.body === null ? null : keys.unseal(record.body) }
+      return {
+        hash: keys.unseal(record.request_hash),
+        body: record.body === null ? null : keys.unseal(record.body),
+      }
     },
     async store(tx, claim, body) {
       await updateRecord(tx, claim.principal, claim.key, keys.seal(body))
