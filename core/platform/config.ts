@@ -255,8 +255,7 @@ function crossFaults(config: Config): string[] {
   // A value that is there but malformed is told once, as malformed.
   const isAbsent = (name: keyof typeof configKeys) => !config.given.has(name)
   const needs = (name: keyof typeof configKeys, why: string) => {
-    if (isAbsent(name))
-      faults.push(`${name}: is required under NINEFOLD_PROFILE=containers: ${why}`)
+    if (isAbsent(name)) faults.push(`${name}: is required under NINEFOLD_PROFILE=containers: ${why}`)
   }
   if (config.NINEFOLD_PROFILE === 'containers') {
     if (registry) needs('DATABASE_URL', 'the registry must not fall back to an embedded database')
