@@ -1,4 +1,4 @@
-/** The main job as the containers do it: TEG and registry as processes of their own on PostgreSQL and Redis. */
+/** The main job as the containers do it: TEG and registry as processes of their own on PostgreSQL (pooled, where there is a pooler) and Redis. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -15,10 +15,11 @@ import {
 } from '#test/support/process.ts'
 import { serverUrl } from '#test/support/services.ts'
 import { signUp } from '#test/support/sign-up.ts'
-import { openSocket, type TestSocket } from '#test/support/socket.ts'
+import { type Frame, openSocket, type TestSocket } from '#test/support/socket.ts'
 
 const server = serverUrl('TEST_DATABASE_URL')
 const redis = serverUrl('REDIS_TEST_URL')
+const pooler = serverUrl('PGBOUNCER_TEST_URL')
 const TOKEN = 'service-token-of-two-processes-0123456789'
 const GRACE_SECONDS = 20
 
@@ -36,10 +37,15 @@ async function until<T>(what: string, read: () => Promise<T | undefined> | T | u
 const workersOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number)
 
+/** True for the frame of the event whose data has this id. */
+const tellsOf = (id: string) => (frame: Frame) =>
+  (frame.event as { data: { id: string } } | undefined)?.data.id === id
+
 describe.skipIf(server === null || redis === null)('two processes on PostgreSQL and Redis', () => {
   const suffix = crypto.randomUUID().replaceAll('-', '').slice(0, 16)
   const names = { registry: `containers_registry_${suffix}`, teg: `containers_teg_${suffix}` }
-  const urlOf = (name: string) => Object.assign(new URL(server ?? ''), { pathname: `/${name}` }).href
+  const urlOf = (name: string, base = server) =>
+    Object.assign(new URL(base ?? ''), { pathname: `/${name}` }).href
   const folder = dataFolder()
   const mails: string[] = []
   const smtp = new SMTPServer({
@@ -80,7 +86,8 @@ describe.skipIf(server === null || redis === null)('two processes on PostgreSQL 
       STOP_GRACE_SECONDS: String(GRACE_SECONDS),
       TEG_URL: `http://127.0.0.1:${ports.teg}`,
       TEG_SERVICE_TOKEN: TOKEN,
-      DATABASE_URL: urlOf(names.registry),
+      DATABASE_URL: urlOf(names.registry, pooler ?? server),
+      DATABASE_DIRECT_URL: urlOf(names.registry),
       REDIS_URL: redis ?? '',
       SMTP_URL: `smtp://127.0.0.1:${ports.smtp}`,
       RATE_LIMIT_PUBLIC_PER_MINUTE: '1000000',
@@ -151,10 +158,8 @@ describe.skipIf(server === null || redis === null)('two processes on PostgreSQL 
     const hellos = await Promise.all(sockets.map((socket) => socket.next(({ type }) => type === 'hello')))
     expect(new Set(hellos.map((hello) => hello.connection_id)).size).toBe(8)
     const paid = await pay('1', 'seen')
-    for (const socket of sockets) {
-      const [frame] = await socket.events(1)
-      expect(frame?.event).toMatchObject({ type: 'transfer.completed', data: { id: paid.body.id } })
-    }
+    for (const socket of sockets)
+      expect((await socket.next(tellsOf(paid.body.id))).event).toMatchObject({ type: 'transfer.completed' })
     const workers = workersOf(registry.pid)
     expect(workers).toHaveLength(2)
     const closed = new Set<TestSocket>()
@@ -164,8 +169,7 @@ describe.skipIf(server === null || redis === null)('two processes on PostgreSQL 
     const again = await pay('1', 'seen-again')
     const alive = sockets.filter((socket) => !closed.has(socket))
     expect(alive.length).toBeGreaterThan(0)
-    for (const socket of alive)
-      expect((await socket.events(2))[1]?.event).toMatchObject({ data: { id: again.body.id } })
+    for (const socket of alive) await socket.next(tellsOf(again.body.id))
     for (const socket of sockets) socket.socket.terminate()
     await until('a new worker', () => {
       const now = workersOf(registry.pid)
