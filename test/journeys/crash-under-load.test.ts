@@ -105,3 +105,41 @@ test('every acknowledged transfer exists once, no unanswered one twice, and the 
   const treasury = (await api.get('/operator/treasury', { token: PROCESS_OPERATOR_KEY })).body
   expect((await balance(payer)) + (await balance(payee)) + micro(treasury.balance)).toBe(GENESIS)
 }, 120_000)
+
+test('SIGTERM under load: a request at work is answered 201, a later one 503 shutting_down or not taken at all', async () => {
+  const email = 'stop@example.com'
+  const token = await signUp(host.api, email, (address) => readMailToken(folder.path, address))
+  const publish = async (name: string): Promise<string> =>
+    (await host.api.post('/agents', { card: card10({ name }) }, { token })).body.id
+  const order = { from_agent: await publish('Stopper'), to_agent: await publish('Stopped'), amount: '0.01' }
+  const available = async () =>
+    micro((await host.api.get(`/agents/${order.from_agent}/balance`, { token })).body.available)
+  for (let attempt = 0; (await available()) !== GENESIS; attempt++) {
+    if (attempt > 200) throw new Error('the grant did not come')
+    await wait(50)
+  }
+
+  const outcomes = new Map<string, number>()
+  const count = (outcome: string) => outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+  let stopped: Promise<number | null> | null = null
+  let serial = 0
+  const sender = async () => {
+    for (;;) {
+      try {
+        const answer = await host.api.post('/transfers', order, { token, key: `stop-${serial++}` })
+        count(answer.status === 201 ? '201' : answer.body.code)
+        if (answer.status !== 201) return
+      } catch (error) {
+        return count(String((error as { cause?: { code?: string } }).cause?.code))
+      }
+      if ((outcomes.get('201') ?? 0) >= KILL_AFTER) stopped ??= host.stop('SIGTERM')
+    }
+  }
+  await Promise.all(Array.from({ length: SENDERS }, sender))
+  expect(await stopped).toBe(0)
+  const others = [...outcomes.keys()].filter((outcome) => outcome !== '201')
+  expect(['shutting_down', 'ECONNREFUSED', 'ECONNRESET']).toEqual(expect.arrayContaining(others))
+
+  host = await startProcess(folder.path, port, limits)
+  expect(GENESIS - (await available())).toBe(BigInt(outcomes.get('201') ?? 0) * micro(order.amount))
+}, 60_000)
