@@ -3,13 +3,14 @@ import cluster from 'node:cluster'
 import { ConfigError, readConfig } from '#core/platform/config.ts'
 import { openLog } from '#core/platform/log.ts'
 import { runWorkers } from './run-workers.ts'
-import { startHost } from './start-host.ts'
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   const log = openLog({ level: config.LOG_LEVEL })
   if (config.HOST_WORKERS > 1 && cluster.isPrimary)
     return runWorkers(config.HOST_WORKERS, config.STOP_GRACE_SECONDS, log)
+  // Not before: the primary of several workers needs none of it.
+  const { startHost } = await import('./start-host.ts')
   const host = await startHost(config, log)
   let stopping = false
   const stop = async (signal: string) => {
@@ -29,7 +30,8 @@ async function main(): Promise<void> {
     // Shown once, on the terminal and not through the log, which may be shipped away.
     process.stdout.write(`\n  Operator key (shown once, keep it): ${host.newOperatorKey}\n`)
   }
-  if (host.ports.registry && config.NINEFOLD_PROFILE === 'embedded') {
+  const isFirst = (cluster.worker?.id ?? 1) === 1
+  if (isFirst && host.ports.registry && config.NINEFOLD_PROFILE === 'embedded') {
     process.stdout.write(
       `\n  Ninefold is ready at ${config.PUBLIC_URL}  (reference: ${config.PUBLIC_URL}/docs)\n\n`,
     )

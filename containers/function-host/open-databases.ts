@@ -4,7 +4,6 @@ import { type Config, runsService } from '#core/platform/config.ts'
 import type { Database } from '#core/platform/database/database.ts'
 import { migrate } from '#core/platform/database/migrate.ts'
 import { openPg } from '#core/platform/database/pg.ts'
-import { openPglite } from '#core/platform/database/pglite.ts'
 import type { Log } from '#core/platform/log.ts'
 import { migrations as registryMigrations } from '#core/registry/migrations.generated.ts'
 import { migrations as tegMigrations } from '#core/teg/migrations.generated.ts'
@@ -29,6 +28,8 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
   let embedded: Promise<Database> | null = null
   const openEmbedded = () => {
     embedded ??= (async () => {
+      // Loaded only where it is needed: a worker on a server is spared its memory.
+      const { openPglite } = await import('#core/platform/database/pglite.ts')
       const unlock = lockFolder(config.DATA_DIR)
       const db = await openPglite({ dataDir: join(config.DATA_DIR, 'pg') })
       closers.push(() => db.close(), unlock)

@@ -5,7 +5,6 @@ import type { Config } from '#core/platform/config.ts'
 import { idMaker, type Resources, systemClock, systemRandom } from '#core/platform/context.ts'
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
-import { openRedis } from '#core/platform/coordination/redis.ts'
 import type { Log } from '#core/platform/log.ts'
 import { openMetrics } from '#core/platform/metrics.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
@@ -84,6 +83,7 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
 
 async function openCoordination(config: Config, log: Log): Promise<Coordination> {
   if (!config.REDIS_URL) return openInProcess()
+  const { openRedis } = await import('#core/platform/coordination/redis.ts')
   return openRedis({ url: config.REDIS_URL, workers: config.HOST_WORKERS, log })
 }
 

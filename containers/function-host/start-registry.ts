@@ -17,6 +17,7 @@ import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { describeApi } from '#core/runtime/describe-api.ts'
 import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
+import type { LeaseStore } from '#core/runtime/leases/hold-lease.ts'
 import { startSchedules } from '#core/runtime/run-schedules.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { timetable } from '#schedules/index.ts'
@@ -88,7 +89,7 @@ export async function startRegistry(
     resources: base,
     contextOf: (context) => ({ ...resources, ...context }),
     runs: keepRuns(base),
-    leases: fallBackLease(base.coordination, keepLeases(base)),
+    leases: leasesOf(base),
     holder: start.holder,
     observe: start.metrics.observeTask,
   })
@@ -111,6 +112,12 @@ export async function startRegistry(
       await prepared
     },
   }
+}
+
+/** Leases in Redis with the database behind; without Redis in the database, because other workers may share that. */
+function leasesOf(base: Resources): LeaseStore {
+  if (base.coordination.kind === 'redis') return fallBackLease(base.coordination, keepLeases(base))
+  return base.db.kind === 'pg' ? keepLeases(base) : base.coordination
 }
 
 /** Loops that a hint wakes, so that a mail or a grant does not wait for its task's minute. */

@@ -1,7 +1,7 @@
 /** The Mailer port: SMTP, or files in a folder under the embedded profile; without either nothing can be sent. */
 import { mkdir, open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import nodemailer, { type Transporter } from 'nodemailer'
+import type { Transporter } from 'nodemailer'
 import type { Config } from './config.ts'
 import { refuseInsideTransaction } from './database/scope.ts'
 
@@ -54,39 +54,43 @@ function openSmtp(url: string, from: string): Mailer {
   const at = new URL(url)
   const secure = at.protocol === 'smtps:'
   const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(at.hostname)
-  const transport = nodemailer.createTransport({
-    host: at.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(at.port) || (secure ? 465 : 587),
-    secure,
-    requireTLS:
-      !secure && (at.searchParams.get('require_tls') === 'true' || (at.username !== '' && !isLocal)),
-    ...(at.username
-      ? { auth: { user: decodeURIComponent(at.username), pass: decodeURIComponent(at.password) } }
-      : {}),
-    connectionTimeout: CONNECT_TIMEOUT_MS,
-    greetingTimeout: CONNECT_TIMEOUT_MS,
-    dnsTimeout: CONNECT_TIMEOUT_MS,
-    socketTimeout: SOCKET_TIMEOUT_MS,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  })
+  const transport = lazily((nodemailer) =>
+    nodemailer.createTransport({
+      host: at.hostname.replace(/^\[|\]$/g, ''),
+      port: Number(at.port) || (secure ? 465 : 587),
+      secure,
+      requireTLS:
+        !secure && (at.searchParams.get('require_tls') === 'true' || (at.username !== '' && !isLocal)),
+      ...(at.username
+        ? { auth: { user: decodeURIComponent(at.username), pass: decodeURIComponent(at.password) } }
+        : {}),
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      greetingTimeout: CONNECT_TIMEOUT_MS,
+      dnsTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: SOCKET_TIMEOUT_MS,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    }),
+  )
   return {
     kind: 'smtp',
     async send(mail) {
       refuseInsideTransaction('Sending a mail')
-      await compose(transport, mail, from)
+      await compose(await transport(), mail, from)
     },
   }
 }
 
 /** Keeps mails as <id>.eml; a reader never sees half of one. */
 function openFolder(folder: string, from: string): Mailer {
-  const transport = nodemailer.createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
+  const transport = lazily((nodemailer) =>
+    nodemailer.createTransport({ streamTransport: true, buffer: true, newline: 'windows' }),
+  )
   return {
     kind: 'file',
     async send(mail) {
       refuseInsideTransaction('Sending a mail')
-      const { message } = (await compose(transport, mail, from)) as { message: Buffer }
+      const { message } = (await compose(await transport(), mail, from)) as { message: Buffer }
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 })
         const draft = join(folder, `${mail.id}.draft`)
@@ -102,6 +106,15 @@ function openFolder(folder: string, from: string): Mailer {
         throw new MailError((error as { code?: string }).code ?? 'file', false, error)
       }
     },
+  }
+}
+
+/** Loaded with the first mail: a worker that sends none is spared 10 MB. */
+function lazily(make: (nodemailer: typeof import('nodemailer')) => Transporter): () => Promise<Transporter> {
+  let made: Promise<Transporter> | null = null
+  return () => {
+    made ??= import('nodemailer').then((loaded) => make(loaded.default as typeof import('nodemailer')))
+    return made
   }
 }
 

@@ -134,6 +134,9 @@ function fenceDatabase<C extends Context>(
   return {
     ...db,
     bound: (next) => fenceDatabase(deps, task, held, db.bound(next)),
+    get unbound() {
+      return fenceDatabase(deps, task, held, db.unbound)
+    },
     transaction: (run, options) =>
       db.transaction(async (tx) => {
         if (!options?.readOnly) await deps.runs.fence(tx, task, held.epoch)

@@ -31,6 +31,8 @@ export interface Database extends Queryable {
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** The same database with every statement bound to a signal: an abort cancels what runs and what waits. */
   bound(signal: AbortSignal): Database
+  /** The same database without any call's signal: for statements that several calls share. */
+  readonly unbound: Database
   /** Runs a script of several statements without parameters (migrations). */
   script(text: string): Promise<void>
   close(): Promise<void>

@@ -10,6 +10,9 @@ export const noDatabase: Database = {
   query: async () => refuse(),
   transaction: async () => refuse(),
   bound: () => noDatabase,
+  get unbound() {
+    return noDatabase
+  },
   script: async () => refuse(),
   close: async () => undefined,
 }

@@ -43,8 +43,13 @@ export function openPg(options: PgOptions): Database {
   return poolDatabase(pool, options.url, undefined)
 }
 
-function poolDatabase(pool: pg.Pool, url: string, signal: AbortSignal | undefined): Database {
-  return {
+function poolDatabase(
+  pool: pg.Pool,
+  url: string,
+  signal: AbortSignal | undefined,
+  root?: Database,
+): Database {
+  const database: Database = {
     kind: 'pg',
     async query<R>(text: string, params: readonly Param[] = []) {
       refuseInsideTransaction('A statement outside the transaction')
@@ -55,13 +60,18 @@ function poolDatabase(pool: pg.Pool, url: string, signal: AbortSignal | undefine
       refuseInsideTransaction('A second transaction')
       return withClient(pool, url, signal, (client) => transact(runOn(client), signal, work, options))
     },
-    bound: (next) => poolDatabase(pool, url, signal ? AbortSignal.any([signal, next]) : next),
+    bound: (next) =>
+      poolDatabase(pool, url, signal ? AbortSignal.any([signal, next]) : next, root ?? database),
+    get unbound() {
+      return root ?? database
+    },
     async script(text) {
       refuseInsideTransaction('A script')
       await pool.query(text)
     },
     close: () => pool.end(),
   }
+  return database
 }
 
 const runOn =

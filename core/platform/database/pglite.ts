@@ -70,14 +70,20 @@ export function pgliteDatabase(engine: PGlite): Database {
       return enqueue(() => transact(run, signal, work, txOptions), signal)
     },
     bound: (next) => make(signal ? AbortSignal.any([signal, next]) : next),
+    get unbound() {
+      return root
+    },
     async script(text) {
       refuseInsideTransaction('A script')
       await enqueue(() => engine.exec(text), signal)
     },
     close: () => enqueue(() => engine.close()),
   })
-  return make(undefined)
+  const root = make(undefined)
+  return root
 }
+
+const yieldToEvents = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** A first-come queue of one; what is aborted while it waits fails at once and never runs. */
 function createQueue() {
@@ -85,7 +91,9 @@ function createQueue() {
   return <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
     if (signal?.aborted) return Promise.reject(signal.reason)
     let started = false
-    const turn = tail.then(() => {
+    // The engine blocks the event loop and its promises never leave the microtask queue: without this step requests that
+    // have arrived meanwhile would wait until the queue is empty, and batches would never hold more than one.
+    const turn = tail.then(yieldToEvents).then(() => {
       signal?.throwIfAborted()
       started = true
       return work()

@@ -2,17 +2,20 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { AgentCaller, Caller, Role } from '#core/base/caller.ts'
 import { isUuid } from '#core/base/ids.ts'
+import type { Clock } from '#core/platform/context.ts'
+import type { Database } from '#core/platform/database/database.ts'
+import { gatherLookups } from '#core/platform/database/gather-lookups.ts'
 import type { RegistryContext } from '../context.ts'
 import {
-  findAgentKeyCaller,
-  findKeyCaller,
+  findAgentKeyCallers,
+  findKeyCallers,
   type KeyCallerRow,
   touchCredential,
 } from './credentials/queries.ts'
 import { LAST_USED_SECONDS, livingRoles, readLimits } from './credentials/rules.ts'
 import { sha256Hex } from './rules.ts'
 import { readAccessToken } from './sessions/access-token.ts'
-import { findLiveSession } from './sessions/queries.ts'
+import { findLiveSessions } from './sessions/queries.ts'
 
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
@@ -21,8 +24,38 @@ export async function readCaller(ctx: RegistryContext, token: string): Promise<C
   const hash = sha256Hex(token)
   if (isPreset(ctx, hash)) return presetOperator
   if (JWT.test(token)) return readJwt(ctx, token)
-  const row = await findKeyCaller(ctx.db, hash, ctx.time, LAST_USED_SECONDS)
+  const row = await lookupsOf(ctx).byHash(hash)
   return row ? callerOf(ctx, row) : null
+}
+
+const lookups = new WeakMap<Database, ReturnType<typeof makeLookups>>()
+
+/** The look-ups of this process: calls of the same moment share a statement, on the database without a call's signal. */
+function lookupsOf(ctx: RegistryContext) {
+  const db = ctx.db.unbound
+  const known = lookups.get(db)
+  if (known) return known
+  const made = makeLookups(db, ctx.clock)
+  lookups.set(db, made)
+  return made
+}
+
+function makeLookups(db: Database, clock: Clock) {
+  const stale = LAST_USED_SECONDS
+  return {
+    byHash: gatherLookups(
+      (hashes) => findKeyCallers(db, hashes, clock.fixed, stale),
+      (row) => row.hash,
+    ),
+    byAgentKey: gatherLookups(
+      (ids) => findAgentKeyCallers(db, ids, clock.fixed, stale),
+      (row) => row.id,
+    ),
+    bySession: gatherLookups(
+      (ids) => findLiveSessions(db, ids, clock.fixed),
+      (row) => row.session,
+    ),
+  }
 }
 
 /** The preset key stands for the operator and for nobody's account. */
@@ -44,7 +77,7 @@ async function readJwt(ctx: RegistryContext, token: string): Promise<Caller | nu
   if (!claims) return null
   if ('sid' in claims) {
     if (!isUuid(claims.sid)) return null
-    const row = await findLiveSession(ctx.db, claims.sid, ctx.time)
+    const row = await lookupsOf(ctx).bySession(claims.sid)
     if (!row || row.account !== claims.sub) return null
     return {
       kind: 'developer',
@@ -58,7 +91,7 @@ async function readJwt(ctx: RegistryContext, token: string): Promise<Caller | nu
     }
   }
   if (!isUuid(claims.client_id)) return null
-  const row = await findAgentKeyCaller(ctx.db, claims.client_id, ctx.time, LAST_USED_SECONDS)
+  const row = await lookupsOf(ctx).byAgentKey(claims.client_id)
   if (!row || row.did !== claims.sub) return null
   return agentOf(row, claims.scope.split(' '))
 }

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { decodeCursor, encodeCursor, type Page } from '#core/base/page.ts'
 import type { RegistryContext } from '../context.ts'
 import { type AskedWord, correctQuestion, parseQuestion } from './parse-question.ts'
-import { type Filters, type FoundRow, listInOrder, type Order, rankBlock } from './queries.ts'
+import { type Filters, type FoundRow, findBlockEnd, listInOrder, type Order, rankBlock } from './queries.ts'
 import { repairWords } from './repair-words.ts'
 import { bindingOf, distanceFactor, NEAR_KM, serveEnvelope } from './rules.ts'
 import type { Explanation, FindFilters, FindInput, FoundAgent } from './schema.ts'
@@ -13,7 +13,7 @@ type Found = z.output<typeof FoundAgent>
 type Context = Pick<RegistryContext, 'db'>
 
 /** Matches that are ranked against each other: the best of them by quality, then the next block. */
-const BLOCK = 1000
+const BLOCK = 500
 /** A search by distance looks this near first and widens the circle while the page is not full. */
 const RING_KM = 25
 const RING_GROWTH = 4
@@ -106,23 +106,26 @@ async function readRanked(
   keys: string[] | null,
 ): Promise<RawPage> {
   const [blockQuality = '', blockDid = '', score = '', quality = '', did = ''] = keys ?? []
+  const from = blockQuality === '' ? null : ([blockQuality, blockDid] as const)
   const rows = await rankBlock(ctx.db, filters, {
     by,
-    from: blockQuality === '' ? null : [blockQuality, blockDid],
+    from,
     after: score === '' || quality === '' ? null : [score, quality, did],
     cap: BLOCK,
     limit: limit + 1,
   })
-  const found = rows.filter((row) => row.did !== null)
-  const [block] = rows
-  const kept = found.slice(0, limit)
+  const kept = rows.slice(0, limit)
   const last = kept.at(-1)
-  let next: string[] | null = null
-  if (found.length > limit && last)
-    next = [blockQuality, blockDid, String(last.score), String(last.quality), last.did ?? '']
-  else if (block && block.block_size >= BLOCK && block.last_did !== null)
-    next = [String(block.last_quality), block.last_did, '', '', '']
-  return { items: kept, next, candidates: block?.block_size ?? 0 }
+  const candidates = rows[0]?.block_size ?? 0
+  if (rows.length > limit && last)
+    return {
+      items: kept,
+      candidates,
+      next: [blockQuality, blockDid, String(last.score), String(last.quality), last.did],
+    }
+  // The block is at its end; a cursor may also point behind it, so an empty page tells nothing.
+  const end = candidates >= BLOCK || keys ? await findBlockEnd(ctx.db, filters, from, BLOCK) : undefined
+  return { items: kept, candidates, next: end ? [String(end.quality), end.did, '', '', ''] : null }
 }
 
 async function readOrdered(

@@ -35,12 +35,9 @@ export interface FoundRow {
   score: number
   key: string
 }
-/** A block of candidates that were ranked against each other. */
-export interface RankedRow extends Omit<FoundRow, 'did' | 'key'> {
-  did: string | null
+export interface RankedRow extends Omit<FoundRow, 'key'> {
+  /** Candidates that were ranked against each other. */
   block_size: number
-  last_quality: number | null
-  last_did: string | null
 }
 
 class Bound {
@@ -107,10 +104,19 @@ function scoreSql(bound: Bound, filters: Filters): string {
 
 const FACTS = `c.envelope, c.completeness, c.signature_status, c.status, c.reputation::float8 as reputation`
 
+/** Conditions of the matches after a card in the order of quality. */
+function afterSql(bound: Bound, filters: Filters, from: readonly [string, string] | null): string {
+  const where = conditionsSql(bound, filters)
+  if (!from) return where
+  const quality = bound.put(from[0], 'float8')
+  const did = bound.put(from[1], 'text')
+  return `${where}\n      and c.quality <= ${quality} and (c.quality < ${quality} or c.did > ${did})`
+}
+
 /**
  * Ranks one block: the first `cap` matches by quality after `from`, in the order of their score after `after`.
- * Ranking reads no more than a block, whatever the word (research/registries.md 4.4, rule 3).
- * @returns at least one row; its did is null when nothing is left of the block
+ * Where the word is common the planner walks the index of quality and ranks no more than a block; where it is rare it
+ * ranks all hits (research/registries.md 4.4, rule 3).
  */
 export function rankBlock(
   db: Queryable,
@@ -124,11 +130,7 @@ export function rankBlock(
   },
 ): Promise<RankedRow[]> {
   const bound = new Bound()
-  let where = conditionsSql(bound, filters)
-  if (page.from) {
-    const quality = bound.put(page.from[0], 'float8')
-    where += `\n      and c.quality <= ${quality} and (c.quality < ${quality} or c.did > ${bound.put(page.from[1], 'text')})`
-  }
+  const where = afterSql(bound, filters, page.from)
   const distance = distanceSql(bound, filters.near)
   const relevance = relevanceSql(bound, filters)
   const score = page.by === 'best' ? scoreSql(bound, filters) : 's.relevance'
@@ -140,24 +142,38 @@ export function rankBlock(
   return db.query<RankedRow>(
     `with candidates as materialized (
        select c.did, c.quality, ${distance} as distance, ${relevance} as relevance
-       from (select c.did, c.quality, c.search, c.latitude, c.longitude
-             from registry.discovery_cards c
-             where ${where}
-             order by c.quality desc, c.did
-             limit ${bound.put(page.cap, 'bigint')}) c
-     ), block as (
-       select (select count(*) from candidates)::int as block_size, l.quality as last_quality, l.did as last_did
-       from (select 1) one left join
-         (select quality, did from candidates order by quality, did desc limit 1) l on true
+       from registry.discovery_cards c
+       where ${where}
+       order by c.quality desc, c.did
+       limit ${bound.put(page.cap, 'bigint')}
      )
-     select b.block_size, b.last_quality, b.last_did, p.did, p.relevance, p.quality, p.distance, p.score, ${FACTS}
-     from block b
-     left join (select r.* from (select s.*, ${score} as score from candidates s) r where ${rest}
-                order by r.score desc, r.quality desc, r.did limit ${bound.put(page.limit, 'bigint')}) p on true
-     left join registry.discovery_cards c on c.did = p.did
+     select p.*, (select count(*)::int from candidates) as block_size, ${FACTS}
+     from (select r.* from (select s.*, ${score} as score from candidates s) r
+           where ${rest}
+           order by r.score desc, r.quality desc, r.did
+           limit ${bound.put(page.limit, 'bigint')}) p
+     join registry.discovery_cards c on c.did = p.did
      order by p.score desc, p.quality desc, p.did`,
     bound.params,
   )
+}
+
+/** The last card of a full block, after which the next one begins; nothing when the block is not full. */
+export const findBlockEnd = async (
+  db: Queryable,
+  filters: Filters,
+  from: readonly [string, string] | null,
+  cap: number,
+) => {
+  const bound = new Bound()
+  const where = afterSql(bound, filters, from)
+  const rows = await db.query<{ did: string; quality: number }>(
+    `select c.did, c.quality from registry.discovery_cards c
+     where ${where}
+     order by c.quality desc, c.did limit 1 offset ${bound.put(cap - 1, 'bigint')}`,
+    bound.params,
+  )
+  return rows[0]
 }
 
 /** Orders by a fact: its column, how a cursor tells a value (`shown`) and how that is read again (`read`). */

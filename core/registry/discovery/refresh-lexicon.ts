@@ -3,7 +3,7 @@ import type { RegistryContext } from '../context.ts'
 import { recountTerms } from './lexicon-queries.ts'
 
 /**
- * Reads every visible card once (about 1 s for 100,000 cards).
+ * Reads every visible card once (some ten seconds for 100,000 cards).
  * @returns how many terms got another count and how many were deleted
  */
 export function refreshLexicon(

@@ -104,7 +104,7 @@ export const Explanation = z.strictObject({
   distance_factor: z.number(),
   corrected_query: z.string().nullable().meta({ description: 'q as it was read after repairing typos' }),
   candidates: z.int().nullable().meta({
-    description: 'Cards ranked against each other; 1000 at a time, the best quality first. null: no ranking',
+    description: 'Cards ranked against each other; 500 at a time, the best quality first. null: no ranking',
   }),
 })
 

@@ -13,8 +13,9 @@ const WAIT_MS_MAX = 2000
 export async function payGrant(
   ctx: RegistryContext,
   developer: string,
+  waitMs = WAIT_MS_MAX,
 ): Promise<'granted' | 'refused' | 'due' | 'none'> {
-  const timeout = AbortSignal.timeout(WAIT_MS_MAX)
+  const timeout = AbortSignal.timeout(waitMs)
   const signal = AbortSignal.any([ctx.signal, timeout])
   try {
     const [verdict] = await attemptGrants({ ...ctx, signal, db: ctx.db.bound(timeout) }, developer)

@@ -5,7 +5,7 @@ import type { RegistryContext } from '../../context.ts'
 import { fail } from '../errors.ts'
 import { ACCESS_SECONDS, sha256Hex } from '../rules.ts'
 import { signAccessToken } from '../sessions/access-token.ts'
-import { findKeyCaller, touchCredential } from './queries.ts'
+import { findKeyCallers, touchCredential } from './queries.ts'
 import { LAST_USED_SECONDS } from './rules.ts'
 
 interface TokenWish {
@@ -23,7 +23,7 @@ export async function grantToken(ctx: RegistryContext, wish: TokenWish, authoriz
   if (wish.grant_type !== 'client_credentials')
     throw refuse('unsupported_grant_type', 'grant_type must be client_credentials.')
   const client = clientOf(wish, authorization)
-  const row = await findKeyCaller(ctx.db, sha256Hex(client.secret), ctx.time, LAST_USED_SECONDS)
+  const [row] = await findKeyCallers(ctx.db, [sha256Hex(client.secret)], ctx.time, LAST_USED_SECONDS)
   if (row?.kind !== 'agent' || row.id !== client.id || row.did === null) throw invalidClient()
   const scopes = wish.scope?.split(' ').filter((scope) => scope !== '') ?? []
   const missing = scopes.find((scope) => !coversScope(row.scopes, scope))

@@ -137,6 +137,7 @@ export const deletePreset = (tx: Transaction) => tx.query('delete from registry.
 /** What decides about a call with a key. */
 export interface KeyCallerRow {
   id: string
+  hash: string
   kind: KeyKind
   preset: boolean
   account: string | null
@@ -152,7 +153,7 @@ export interface KeyCallerRow {
 }
 
 const CALLER = `
-  select c.id, c.kind, c.preset, c.account, c.agent, c.scopes, c.roles, c.limits,
+  select c.id, c.hash, c.kind, c.preset, c.account, c.agent, c.scopes, c.roles, c.limits,
     coalesce(c.last_used_at < n.now - make_interval(secs => $3), true) as stale,
     a.email, a.email_verified_at is not null as verified, a.roles as account_roles, g.did
   from registry.credentials c
@@ -162,18 +163,26 @@ const CALLER = `
   where c.revoked_at is null and (c.expires_at is null or c.expires_at > n.now)
     and (c.account is null or a.status = 'active') and (c.agent is null or g.status <> 'retired')`
 
-/** The living key of a hash: the one statement of every call with a key. */
-export const findKeyCaller = async (db: Queryable, hash: string, time: Date | null, staleSeconds: number) =>
-  (await db.query<KeyCallerRow>(`${CALLER} and c.hash = $1`, [hash, time, staleSeconds]))[0]
-
-/** The living agent key behind an OAuth token. */
-export const findAgentKeyCaller = async (
+/** The living keys of hashes: the one statement of every call with a key. */
+export const findKeyCallers = (
   db: Queryable,
-  id: string,
+  hashes: readonly string[],
+  time: Date | null,
+  staleSeconds: number,
+) => db.query<KeyCallerRow>(`${CALLER} and c.hash = any($1::text[])`, [hashes, time, staleSeconds])
+
+/** The living agent keys behind OAuth tokens. */
+export const findAgentKeyCallers = (
+  db: Queryable,
+  ids: readonly string[],
   time: Date | null,
   staleSeconds: number,
 ) =>
-  (await db.query<KeyCallerRow>(`${CALLER} and c.id = $1 and c.kind = 'agent'`, [id, time, staleSeconds]))[0]
+  db.query<KeyCallerRow>(`${CALLER} and c.id = any($1::uuid[]) and c.kind = 'agent'`, [
+    ids,
+    time,
+    staleSeconds,
+  ])
 
 /** Notes the use of a key, unless somebody has just done so. */
 export const touchCredential = (db: Queryable, id: string, time: Date | null, staleSeconds: number) =>

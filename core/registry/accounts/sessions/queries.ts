@@ -74,6 +74,7 @@ export const touchSession = async (tx: Transaction, id: string, time: Date | nul
   )[0]?.account
 
 export interface LiveSessionRow {
+  session: string
   account: string
   email: string
   verified: boolean
@@ -81,16 +82,14 @@ export interface LiveSessionRow {
 }
 
 /** The account behind a living session: the one statement of every call with an access token. */
-export const findLiveSession = async (db: Queryable, id: string, time: Date | null) =>
-  (
-    await db.query<LiveSessionRow>(
-      `select a.id as account, a.email, a.email_verified_at is not null as verified, a.roles
-       from registry.sessions s join registry.accounts a on a.id = s.account
-       where s.id = $1 and s.revoked_at is null and a.status = 'active'
-         and s.expires_at > coalesce($2::timestamptz, clock_timestamp())`,
-      [id, time],
-    )
-  )[0]
+export const findLiveSessions = (db: Queryable, ids: readonly string[], time: Date | null) =>
+  db.query<LiveSessionRow>(
+    `select s.id as session, a.id as account, a.email, a.email_verified_at is not null as verified, a.roles
+     from registry.sessions s join registry.accounts a on a.id = s.account
+     where s.id = any($1::uuid[]) and s.revoked_at is null and a.status = 'active'
+       and s.expires_at > coalesce($2::timestamptz, clock_timestamp())`,
+    [ids, time],
+  )
 
 const LIVE = `account = $1 and revoked_at is null and expires_at > coalesce($2::timestamptz, clock_timestamp())`
 const COLUMNS = 'id, account, address, user_agent, created_at, last_used_at, expires_at'
