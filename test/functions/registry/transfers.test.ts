@@ -98,7 +98,10 @@ describe('POST /transfers', () => {
     expect(first.headers.get('idempotency-replayed')).toBeNull()
     expect((await pay({ to_agent: poor.id, amount: '5' })).status).toBe(201)
     const again = await ask()
-    expect(again).toMatchObject({ status: 422, body: { code: 'insufficient_funds', detail: first.body.detail } })
+    expect(again).toMatchObject({
+      status: 422,
+      body: { code: 'insufficient_funds', detail: first.body.detail },
+    })
     expect(again.headers.get('idempotency-replayed')).toBe('true')
     expect((await pay({ from_agent: poor.id, amount: '3' })).status).toBe(201)
   })
