@@ -26,6 +26,8 @@ export interface Host {
 const newId = idMaker(systemClock, systemRandom)
 /** Share of the grace that requests at work may use; the rest is for background work and pools. */
 const DRAIN_SHARE = 0.7
+/** From the stop to the closing of the port: busy clients hear `Connection: close` and do not meet a cut connection. */
+const NOTICE_MS = 250
 
 /** Starts what HOST_SERVICES names. Resolves when every service answers. */
 export async function startHost(config: Config, log: Log): Promise<Host> {
@@ -43,8 +45,10 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
 
   if (databases.teg) {
     const resources: Resources = { ...shared, db: databases.teg }
-    localTeg = await buildTeg({ config, resources, serviceToken: token, observe, draining })
-    if (!databases.registry) services.teg = await serveTeg(localTeg, config)
+    // Inside the registry's process it serves that registry's requests at work to their end.
+    const refusing = databases.registry ? () => false : draining
+    localTeg = await buildTeg({ config, resources, serviceToken: token, observe, draining: refusing })
+    if (!databases.registry) services.teg = await serveTeg(localTeg, config, draining)
   }
   if (databases.registry) {
     const resources: Resources = { ...shared, db: databases.registry }
@@ -65,6 +69,7 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
     newOperatorKey,
     async stop() {
       isDraining = true
+      await new Promise((resolve) => setTimeout(resolve, NOTICE_MS))
       await Promise.all(
         running.map((service) => service.drain(config.STOP_GRACE_SECONDS * 1000 * DRAIN_SHARE)),
       )
@@ -82,8 +87,12 @@ async function openCoordination(config: Config, log: Log): Promise<Coordination>
   return openRedis({ url: config.REDIS_URL, workers: config.HOST_WORKERS, log })
 }
 
-async function serveTeg(teg: Awaited<ReturnType<typeof buildTeg>>, config: Config): Promise<RunningService> {
-  const server = toNode(teg.app, { newId })
+async function serveTeg(
+  teg: Awaited<ReturnType<typeof buildTeg>>,
+  config: Config,
+  draining: () => boolean,
+): Promise<RunningService> {
+  const server = toNode(teg.app, { newId, draining })
   const port = await listen(server, config.TEG_PORT, config.BIND_ADDRESS)
   return { port, drain: (deadlineMs) => closeServer(server, deadlineMs), stop: async () => undefined }
 }

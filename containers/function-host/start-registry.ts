@@ -73,7 +73,11 @@ export async function startRegistry(
       serverUrl: config.PUBLIC_URL,
     }),
   )
-  const server: Server = toNode(app, { newId, trustedProxies: config.TRUSTED_PROXIES })
+  const server: Server = toNode(app, {
+    newId,
+    trustedProxies: config.TRUSTED_PROXIES,
+    draining: start.draining,
+  })
   events = await runEvents(resources, server)
   const open = (name: string, signal: AbortSignal): RegistryContext => ({
     ...resources,

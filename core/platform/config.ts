@@ -252,9 +252,10 @@ function crossFaults(config: Config): string[] {
   if (config.HOST_SERVICES === undefined || config.NINEFOLD_PROFILE === undefined) return faults
   const registry = runsService(config, 'registry')
   const teg = runsService(config, 'teg')
-  const needs = (name: keyof Config, why: string) => {
-    if (config[name] === undefined)
-      faults.push(`${name}: is required under NINEFOLD_PROFILE=containers: ${why}`)
+  // A value that is there but malformed is told once, as malformed.
+  const isAbsent = (name: keyof typeof configKeys) => !config.given.has(name)
+  const needs = (name: keyof typeof configKeys, why: string) => {
+    if (isAbsent(name)) faults.push(`${name}: is required under NINEFOLD_PROFILE=containers: ${why}`)
   }
   if (config.NINEFOLD_PROFILE === 'containers') {
     if (registry) needs('DATABASE_URL', 'the registry must not fall back to an embedded database')
@@ -262,14 +263,15 @@ function crossFaults(config: Config): string[] {
     if (teg) needs('TEG_DATABASE_URL', 'the TEG must not fall back to an embedded database')
     else if (registry) needs('TEG_URL', 'the registry must not fall back to an embedded TEG')
   }
-  const embedded = (registry && !config.DATABASE_URL) || (teg && !config.TEG_URL && !config.TEG_DATABASE_URL)
+  const embedded =
+    (registry && isAbsent('DATABASE_URL')) || (teg && isAbsent('TEG_URL') && isAbsent('TEG_DATABASE_URL'))
   if (config.HOST_WORKERS > 1 && embedded)
     faults.push(
       'HOST_WORKERS: an embedded database serves one process; set DATABASE_URL and TEG_DATABASE_URL, or HOST_WORKERS=1',
     )
-  if (config.TEG_URL && !config.TEG_SERVICE_TOKEN)
+  if (!isAbsent('TEG_URL') && isAbsent('TEG_SERVICE_TOKEN'))
     faults.push('TEG_SERVICE_TOKEN: is required with TEG_URL (or TEG_SERVICE_TOKEN_FILE)')
-  if (teg && !registry && !config.TEG_SERVICE_TOKEN)
+  if (teg && !registry && isAbsent('TEG_SERVICE_TOKEN'))
     faults.push(
       'TEG_SERVICE_TOKEN: is required where the TEG is a service of its own (or TEG_SERVICE_TOKEN_FILE)',
     )

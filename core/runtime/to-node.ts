@@ -10,6 +10,8 @@ export interface NodeOptions {
   /** Addresses and CIDR ranges, comma separated, whose X-Forwarded-For is believed. */
   readonly trustedProxies?: string
   readonly newId: () => string
+  /** True once the host is stopping: answers then end their connection, so that no client reuses it. */
+  readonly draining?: () => boolean
 }
 
 /** A server of the application that does not listen yet. */
@@ -18,7 +20,11 @@ export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
   const listener = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: ServerResponse }
-      return app.fetch(request, {
+      const endIfDraining = (response: Response) => {
+        if (options.draining?.() && !outgoing.headersSent) outgoing.setHeader('connection', 'close')
+        return response
+      }
+      const reply = app.fetch(request, {
         address: readAddress(incoming, trusts),
         header: (name) => {
           const value = incoming.headers[name]
@@ -30,6 +36,7 @@ export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
           })
         },
       })
+      return reply instanceof Promise ? reply.then(endIfDraining) : endIfDraining(reply)
     },
     {
       overrideGlobalObjects: true,

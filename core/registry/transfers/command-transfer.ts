@@ -84,5 +84,5 @@ export function isForeign(ctx: Pick<RegistryContext, 'config'>, ref: string): bo
 export function settled(ctx: RegistryContext, outcome: Outcome | undefined, toAgent: string): Transfer {
   if (outcome?.ok && outcome.transfer) return outcome.transfer
   if (!outcome?.error) throw new Error('the TEG gave no outcome')
-  throw refusal(publicRefusal(ctx, outcome.error, toAgent))
+  throw refusal(publicRefusal(ctx, outcome.error, toAgent), outcome.replayed)
 }

@@ -9,9 +9,10 @@ export const transferErrors = {
 
 export const fail = problems(transferErrors)
 
-/** The Problem of a refusal of the gate, with the gate's code and words. */
-export function refusal(error: { code: string; detail: string }): Problem {
+/** The Problem of a refusal of the gate, with the gate's code and words; `replayed` marks a first answer given again. */
+export function refusal(error: { code: string; detail: string }, replayed: boolean): Problem {
   const row = (transferErrors as ErrorTable)[error.code]
   if (!row) throw new Error(`the gate refused with the unknown code ${error.code}`)
-  return new Problem(error.code, row, error.detail)
+  const headers: Record<string, string> = replayed ? { 'idempotency-replayed': 'true' } : {}
+  return new Problem(error.code, row, error.detail, { headers })
 }

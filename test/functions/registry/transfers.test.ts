@@ -93,9 +93,16 @@ describe('POST /transfers', () => {
     const poor = await seedAgent(system, alice.account)
     const key = nextKey()
     const ask = () => pay({ from_agent: poor.id, amount: '3' }, alice.token, key)
-    expect(await ask()).toMatchObject({ status: 422, body: { code: 'insufficient_funds' } })
+    const first = await ask()
+    expect(first).toMatchObject({ status: 422, body: { code: 'insufficient_funds' } })
+    expect(first.headers.get('idempotency-replayed')).toBeNull()
     expect((await pay({ to_agent: poor.id, amount: '5' })).status).toBe(201)
-    expect(await ask()).toMatchObject({ status: 422, body: { code: 'insufficient_funds' } })
+    const again = await ask()
+    expect(again).toMatchObject({
+      status: 422,
+      body: { code: 'insufficient_funds', detail: first.body.detail },
+    })
+    expect(again.headers.get('idempotency-replayed')).toBe('true')
     expect((await pay({ from_agent: poor.id, amount: '3' })).status).toBe(201)
   })
 
