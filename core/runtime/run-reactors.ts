@@ -27,6 +27,8 @@ const SCAN_MAX = 200
 export const RETRY_SECONDS = [1, 5, 30, 120] as const
 const BUSY_MS = 50
 const IDLE_MS = 1000
+/** On the embedded database every hint of a grown journal comes from this process and arrives. */
+const IDLE_EMBEDDED_MS = 5000
 /** The channel on which the relay hints that the journal has grown. */
 const JOURNAL_CHANNEL = 'journal'
 
@@ -45,10 +47,11 @@ export interface Reactors {
 /** Starts a loop per reaction, each under a lease of its own. */
 export async function startReactors<C extends Context>(
   spec: ReactorSpec<C>,
-  resources: Pick<Context, 'coordination' | 'log' | 'random'>,
+  resources: Pick<Context, 'coordination' | 'db' | 'log' | 'random'>,
 ): Promise<Reactors> {
   const { coordination, log } = resources
   const token = Buffer.from(resources.random(12)).toString('base64url')
+  const idleMs = resources.db.kind === 'pglite' ? IDLE_EMBEDDED_MS : IDLE_MS
   const loops: BackgroundLoop[] = []
   const leases: SparingLease[] = []
   for (const [name, line] of Object.entries(spec.reactions)) {
@@ -60,7 +63,7 @@ export async function startReactors<C extends Context>(
       if (!(await lease.leads())) return false
       return (await runReactor(spec.open(`reactor:${name}`, signal), spec.store, name, reactor)).more
     }
-    loops.push(startLoop({ name: `reactor:${name}`, log, turn, busyMs: BUSY_MS, idleMs: IDLE_MS }))
+    loops.push(startLoop({ name: `reactor:${name}`, log, turn, busyMs: BUSY_MS, idleMs }))
   }
   const wake = () => {
     for (const loop of loops) loop.wake()

@@ -10,6 +10,8 @@ export const OUTBOX_CHANNEL = 'outbox'
 
 const BUSY_MS = 25
 const IDLE_MS = 1000
+/** The embedded database has no writer but this process, and each of them wakes the relay: polling is a safety net. */
+const IDLE_EMBEDDED_MS = 5000
 
 export interface Relay {
   /** Tells that there is something in an outbox; to be called after the commit, never inside a transaction. */
@@ -32,7 +34,7 @@ export async function startRelay(resources: RegistryResources): Promise<Relay> {
       name,
       log,
       busyMs: BUSY_MS,
-      idleMs: IDLE_MS,
+      idleMs: resources.db.kind === 'pglite' ? IDLE_EMBEDDED_MS : IDLE_MS,
       async turn(signal) {
         led = await lease.leads()
         if (!led) return false
