@@ -41,6 +41,8 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
   let newOperatorKey: string | null = null
   let localTeg: Awaited<ReturnType<typeof buildTeg>> | null = null
 
+  const metricsServer =
+    config.METRICS_PORT > 0 ? await serveMetrics(metrics, config.METRICS_PORT, config.BIND_ADDRESS) : null
   if (databases.teg) {
     const resources: Resources = { ...shared, db: databases.teg }
     localTeg = await buildTeg({ config, resources, serviceToken: token, observe, draining })
@@ -55,8 +57,6 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
     services.registry = registry
   }
   const running = Object.values(services)
-  const metricsServer =
-    config.METRICS_PORT > 0 ? await serveMetrics(metrics, config.METRICS_PORT, config.BIND_ADDRESS) : null
   return {
     ports: {
       ...Object.fromEntries(Object.entries(services).map(([name, service]) => [name, service.port])),
