@@ -1,6 +1,9 @@
 /** One process per data folder: two embedded databases on the same files would destroy them. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+
+/** Several processes may start at once, after a crash or a restart of the machine. */
+const ATTEMPTS = 5
 
 /**
  * Takes the folder. The lock of a killed process is taken over: pid and start time tell whether its owner lives.
@@ -11,21 +14,45 @@ export function lockFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, 'lock')
   const mine = `${process.pid} ${startOf(process.pid)}`
-  for (let attempt = 0; attempt < 3; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
       writeFileSync(file, mine, { flag: 'wx', mode: 0o600 })
       return () => rmSync(file, { force: true })
     } catch (error) {
       if ((error as { code?: string }).code !== 'EEXIST') throw error
-      const [pid, start] = readFileSync(file, 'utf8').split(' ')
+      const held = readIfThere(file)
+      const [pid, start] = held?.split(' ') ?? []
       if (isAlive(Number(pid)) && startOf(Number(pid)) === start)
         throw new Error(
           `The data folder ${folder} is in use by process ${pid}. Stop it, or set another DATA_DIR.`,
         )
-      rmSync(file, { force: true })
+      if (held !== null) dropStale(file, held)
     }
   }
   throw new Error(`The data folder ${folder} could not be locked.`)
+}
+
+function readIfThere(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Takes a dead owner's lock away, and nothing else: a rival may have put its own there since we looked. */
+export function dropStale(file: string, stale: string): void {
+  const aside = `${file}.${process.pid}`
+  try {
+    renameSync(file, aside)
+    if (readFileSync(aside, 'utf8') !== stale) linkSync(aside, file)
+  } catch (error) {
+    // Gone already, or there is a new one: the next look decides.
+    if (!['ENOENT', 'EEXIST'].includes((error as { code?: string }).code ?? '')) throw error
+  } finally {
+    rmSync(aside, { force: true })
+  }
 }
 
 function isAlive(pid: number): boolean {

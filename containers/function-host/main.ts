@@ -9,6 +9,11 @@ async function main(): Promise<void> {
   const log = openLog({ level: config.LOG_LEVEL })
   if (config.HOST_WORKERS > 1 && cluster.isPrimary)
     return runWorkers(config.HOST_WORKERS, config.STOP_GRACE_SECONDS, log)
+  process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled rejection'))
+  // Process 1 of a container ignores signals that nobody listens to: also a start that takes long must end on request.
+  const early = () => process.exit(0)
+  process.on('SIGTERM', early)
+  process.on('SIGINT', early)
   // Not before: the primary of several workers needs none of it.
   const { startHost } = await import('./start-host.ts')
   const host = await startHost(config, log)
@@ -18,13 +23,20 @@ async function main(): Promise<void> {
     stopping = true
     log.info({ hint: signal }, 'stopping')
     const last = setTimeout(() => process.exit(1), config.STOP_GRACE_SECONDS * 1000)
-    await host.stop()
+    const status = await host.stop().then(
+      () => 0,
+      (error) => {
+        log.error({ error }, 'the stop failed')
+        return 1
+      },
+    )
     clearTimeout(last)
-    process.exit(0)
+    process.exit(status)
   }
+  process.off('SIGTERM', early)
+  process.off('SIGINT', early)
   process.on('SIGTERM', () => void stop('SIGTERM'))
   process.on('SIGINT', () => void stop('SIGINT'))
-  process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled rejection'))
   for (const [service, port] of Object.entries(host.ports)) log.info({ service, port }, 'listening')
   if (host.newOperatorKey) {
     // Shown once, on the terminal and not through the log, which may be shipped away.

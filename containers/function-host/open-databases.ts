@@ -32,7 +32,8 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
       const { openPglite } = await import('#core/platform/database/pglite.ts')
       const unlock = lockFolder(config.DATA_DIR)
       const db = await openPglite({ dataDir: join(config.DATA_DIR, 'pg') })
-      closers.push(() => db.close(), unlock)
+      // Closed in the opposite order: the folder is given back when the engine has let go of it.
+      closers.push(unlock, () => db.close())
       return db
     })()
     return embedded

@@ -43,6 +43,8 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
   let newOperatorKey: string | null = null
   let localTeg: Awaited<ReturnType<typeof buildTeg>> | null = null
 
+  const metricsServer =
+    config.METRICS_PORT > 0 ? await serveMetrics(metrics, config.METRICS_PORT, config.BIND_ADDRESS) : null
   if (databases.teg) {
     const resources: Resources = { ...shared, db: databases.teg }
     // Inside the registry's process it serves that registry's requests at work to their end.
@@ -59,8 +61,6 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
     services.registry = registry
   }
   const running = Object.values(services)
-  const metricsServer =
-    config.METRICS_PORT > 0 ? await serveMetrics(metrics, config.METRICS_PORT, config.BIND_ADDRESS) : null
   return {
     ports: {
       ...Object.fromEntries(Object.entries(services).map(([name, service]) => [name, service.port])),

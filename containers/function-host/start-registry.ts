@@ -63,7 +63,6 @@ export async function startRegistry(
   })
   const { resources } = built
   await checkPublicUrl(resources)
-  const newOperatorKey = await ensureOperatorKey(resources)
 
   const app = serveDocuments(serveMailPages(built.app), () =>
     describeApi(built.mounted, {
@@ -96,6 +95,8 @@ export async function startRegistry(
   })
   start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0)
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
+  // When nothing else can fail any more: a key that was made and not shown would be lost.
+  const newOperatorKey = await ensureOperatorKey(resources)
   const starting = new AbortController()
   const prepared = prepare(open('start', starting.signal))
   return {

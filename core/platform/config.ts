@@ -1,5 +1,6 @@
 /** Configuration: one schema with a sentence per key; all faults are told at once, with the key and its bound. */
 import { readFileSync } from 'node:fs'
+import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { parseRate } from '#core/base/amount.ts'
 
@@ -19,6 +20,13 @@ const flag = z
   .transform((text) => text === 'true')
 const rate = (min: string, max: string, words: string) =>
   z.string().refine((text) => inRate(text, min, max), { error: words })
+
+const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean)
+const isNetwork = (text: string): boolean => ipaddr.isValid(text) || ipaddr.isValidCIDR(text)
 
 function inRate(text: string, min: string, max: string): boolean {
   const value = parseRate(text)
@@ -158,7 +166,9 @@ export const configKeys = {
     { default: '300' },
   ),
   TRUSTED_PROXIES: key(
-    z.string(),
+    z
+      .string()
+      .refine((text) => listOf(text).every(isNetwork), 'must be addresses or CIDR ranges, comma separated'),
     'Addresses or CIDR ranges, comma separated, whose X-Forwarded-For is believed.',
     { default: '' },
   ),
@@ -235,7 +245,10 @@ function readText(
   if (file === undefined) return direct ?? spec.default
   if (direct !== undefined) faults.push(`${name}: both ${name} and ${name}_FILE are set; keep one`)
   try {
-    return readFileSync(file, 'utf8').trim() || spec.default
+    const text = readFileSync(file, 'utf8').trim()
+    // Whoever names a file means its content: a secret that was never written must not pass for one that is not wanted.
+    if (text === '') faults.push(`${name}_FILE: the file is empty`)
+    return text || spec.default
   } catch (error) {
     faults.push(`${name}_FILE: the file cannot be read (${(error as { code?: string }).code ?? 'error'})`)
     return undefined
@@ -264,7 +277,8 @@ function crossFaults(config: Config): string[] {
     else if (registry) needs('TEG_URL', 'the registry must not fall back to an embedded TEG')
   }
   const embedded =
-    (registry && isAbsent('DATABASE_URL')) || (teg && isAbsent('TEG_URL') && isAbsent('TEG_DATABASE_URL'))
+    (registry && isAbsent('DATABASE_URL')) ||
+    (teg && !(registry && !isAbsent('TEG_URL')) && isAbsent('TEG_DATABASE_URL'))
   if (config.HOST_WORKERS > 1 && embedded)
     faults.push(
       'HOST_WORKERS: an embedded database serves one process; set DATABASE_URL and TEG_DATABASE_URL, or HOST_WORKERS=1',

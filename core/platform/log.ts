@@ -83,7 +83,7 @@ function scrub(text: string): string {
     .replace(/\b(nf[kaori]|apt|nft)_[A-Za-z0-9_-]+/g, '$1_[hidden]')
     .replace(/\beyJ[A-Za-z0-9_.-]+/g, '[jwt hidden]')
     .replace(/[^\s@]+@[^\s@]+\.[^\s@]+/g, '[address hidden]')
-    .replace(/(:\/\/[^:/\s]+:)[^@\s]+@/g, '$1[hidden]@')
+    .replace(/(:\/\/[^:/\s]*:)[^@\s]+@/g, '$1[hidden]@')
 }
 
 function pick(fields: LogFields): Record<string, unknown> {

@@ -71,7 +71,7 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
           const url = c.req.url
           const mark = url.indexOf('?')
           const search = mark < 0 ? '' : url.slice(mark)
-          return await answer(
+          const answered = answer(
             ports,
             group,
             row,
@@ -83,6 +83,8 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
             header,
             facts,
           )
+          // All of it is bounded: a slow body and a look-up that hangs as well as the work.
+          return call.close(0, await call.untilDeadline(answered))
         } catch (error) {
           const problem = toProblem(error, call.signal)
           return call.close(problem.status, problemReply(row, call, problem, c.req.path), problem)
@@ -179,7 +181,7 @@ async function answer<C extends Context>(
   const read = await readRequest(row as Row<never>, request, pathParams, search, header, group.bodyLimitBytes)
   const key = readKey(row, header)
   const { ctx, once } = call.enter(caller, key, { method: row.method, path, search, raw: read.raw })
-  const work = row.run({
+  const result = await row.run({
     ctx,
     caller,
     params: read.params as never,
@@ -189,8 +191,7 @@ async function answer<C extends Context>(
     request,
     address: facts.address,
   })
-  const result = work instanceof Promise ? await call.untilDeadline(work) : work
-  return call.close(0, toResponse(row, result, call.headers, once()))
+  return toResponse(row, result, call.headers, once())
 }
 
 /** The Idempotency-Key of a request: required where the gate keeps it. */

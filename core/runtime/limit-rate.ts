@@ -2,6 +2,7 @@
 import { type Caller, principalOf } from '#core/base/caller.ts'
 import { fail, type Problem } from '#core/base/errors.ts'
 import type { Coordination, RateVerdict } from '#core/platform/coordination/coordination.ts'
+import { networkOf } from '#core/platform/network-of.ts'
 
 export interface Tier {
   readonly name: string
@@ -24,7 +25,7 @@ export async function countRequest(
   headers: Record<string, string>,
 ): Promise<Problem | null> {
   const tier = tierOf(caller)
-  const subject = principalOf(caller) ?? `address:${address}`
+  const subject = principalOf(caller) ?? `address:${networkOf(address)}`
   const verdict = await coordination.limitRate(`rate:${tier.name}:${subject}`, tier.perMinute, WINDOW_MS)
   headers['ratelimit-policy'] = `"${tier.name}";q=${tier.perMinute};w=60`
   headers.ratelimit = `"${tier.name}";r=${verdict.remaining};t=${untilMore(verdict, tier.perMinute)}`

@@ -34,13 +34,18 @@ export interface OpenCall<C> {
     key: string | null,
     asked: { method: string; path: string; search: string; raw: unknown },
   ): { ctx: C; once: () => boolean }
-  /** The work's result, or the deadline's Problem when that comes first; the signal has told the work. */
+  /** The work's result, or why it was given up (deadline, client gone) when that comes first; the signal has told the work. */
   untilDeadline<T>(work: Promise<T>): Promise<T>
   close(status: number, response: Response, problem?: Problem): Response
 }
 
 /** How long after the deadline the work may still say how it ended. */
 const LAST_WORDS_MS = 100
+
+/** The client closed the connection before its answer: nobody reads one, and nothing of ours has failed. */
+class ClientGone extends Error {}
+/** What metrics and log call such a request (nginx's number). */
+const CLIENT_GONE_STATUS = 499
 
 const anonymous: Caller = { kind: 'anonymous' }
 
@@ -73,7 +78,7 @@ export function openCall<C extends Context>(
       ),
     group.timeoutSeconds * 1000,
   )
-  facts.onClose?.(() => controller.abort(new Error('The client went away')))
+  facts.onClose?.(() => controller.abort(new ClientGone('The client went away')))
   const headers: Record<string, string> = {
     'x-request-id': requestId,
     'x-content-type-options': 'nosniff',
@@ -133,14 +138,16 @@ export function openCall<C extends Context>(
       return new Promise((resolve, reject) => {
         // The work has been told by the signal: its own words ("outcome_unknown") are better than ours, if they come.
         const onAbort = () => setTimeout(() => reject(controller.signal.reason), LAST_WORDS_MS)
-        if (controller.signal.aborted) return onAbort()
-        controller.signal.addEventListener('abort', onAbort, { once: true })
+        if (controller.signal.aborted) onAbort()
+        else controller.signal.addEventListener('abort', onAbort, { once: true })
+        // Also when it comes too late: a failure that nobody hears would be an unhandled rejection.
         work.then(resolve, reject)
       })
     },
     close(status, response, problem) {
       clearTimeout(timer)
-      const final = status || response.status
+      const wasLeft = problem !== undefined && controller.signal.reason instanceof ClientGone
+      const final = wasLeft ? CLIENT_GONE_STATUS : status || response.status
       const seconds = (performance.now() - started) / 1000
       ports.observe({ tag: group.tag, method: row.method, route, status: final, seconds })
       const fields = {

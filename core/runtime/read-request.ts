@@ -64,7 +64,11 @@ function readQuery(search: string, errors: FieldError[]): Record<string, unknown
     const unclean = findUnclean(value, '', 0)
     if (unclean) errors.push({ ...unclean, pointer: `?${name}` })
     const before = Object.hasOwn(given, name) ? given[name] : undefined
-    const next = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
+    if (Array.isArray(before)) {
+      before.push(value)
+      continue
+    }
+    const next = before === undefined ? value : [before, value]
     Object.defineProperty(given, name, { value: next, enumerable: true, configurable: true, writable: true })
   }
   return given

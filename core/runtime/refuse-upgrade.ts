@@ -24,6 +24,8 @@ export function refuseUpgrade(
     'x-request-id': requestId,
     connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`)
+  // A client that never closes its side must not hold the connection.
+  socket.once('finish', () => socket.destroy())
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Error'}\r\n${lines.join('')}\r\n${body}`,
   )

@@ -82,12 +82,17 @@ const IDLE_SWEEP_MS = 250
 export function closeServer(server: Server, deadlineMs: number): Promise<void> {
   return new Promise((resolve) => {
     const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
-    const last = setTimeout(() => server.closeAllConnections(), deadlineMs)
-    server.close(() => {
+    const end = () => {
       clearInterval(sweep)
       clearTimeout(last)
       resolve()
-    })
+    }
+    const last = setTimeout(() => {
+      server.closeAllConnections()
+      // Upgraded connections are not among them: they must not keep the stop waiting.
+      end()
+    }, deadlineMs)
+    server.close(end)
     server.closeIdleConnections()
   })
 }

@@ -44,15 +44,15 @@ function makeLookups(db: Database, clock: Clock) {
   const stale = LAST_USED_SECONDS
   return {
     byHash: gatherLookups(
-      (hashes) => findKeyCallers(db, hashes, clock.fixed, stale),
+      (hashes, signal) => findKeyCallers(db.bound(signal), hashes, clock.fixed, stale),
       (row) => row.hash,
     ),
     byAgentKey: gatherLookups(
-      (ids) => findAgentKeyCallers(db, ids, clock.fixed, stale),
+      (ids, signal) => findAgentKeyCallers(db.bound(signal), ids, clock.fixed, stale),
       (row) => row.id,
     ),
     bySession: gatherLookups(
-      (ids) => findLiveSessions(db, ids, clock.fixed),
+      (ids, signal) => findLiveSessions(db.bound(signal), ids, clock.fixed),
       (row) => row.session,
     ),
   }

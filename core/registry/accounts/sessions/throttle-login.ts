@@ -1,6 +1,7 @@
 /** Slows down guessing: failed logins are counted in the database by account and by address. Only failures count. */
 import { emailKey } from '#core/base/email.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
+import { networkOf } from '#core/platform/network-of.ts'
 import type { RegistryContext } from '../../context.ts'
 import { fail } from '../errors.ts'
 import {
@@ -33,7 +34,7 @@ export async function openAttempt(ctx: RegistryContext, key: string, address: st
   const subjects = {
     account: `account:${email}`,
     known: `known:${email}:${address}`,
-    address: `address:${address}`,
+    address: `address:${networkOf(address)}`,
   }
   const known = await isKnownAddress(ctx.db, key, address)
   const rows = await listFailures(ctx.db, Object.values(subjects), FAILURE_MEMORY_SECONDS, ctx.time)
