@@ -28,7 +28,8 @@ export interface OpenCall<C> {
   /** Headers of the reply, written before the Response is made (a finished Response is expensive to change). */
   readonly headers: Record<string, string>
   readonly signal: AbortSignal
-  authenticate(request: Request): Promise<Caller>
+  /** The caller: at once without a credential. */
+  authenticate(request: Request): Caller | Promise<Caller>
   enter(
     caller: Caller,
     key: string | null,
@@ -105,18 +106,19 @@ export function openCall<C extends Context>(
     requestId,
     headers,
     signal: controller.signal,
-    async authenticate(request) {
+    authenticate(request) {
       const authorization = header('authorization')
       if (authorization === undefined) return anonymous
       const token = /^Bearer +([^\s]{1,4096})$/i.exec(authorization)?.[1]
-      if (token !== undefined) {
-        const ctx = contextFor(anonymous, null, (work) => ports.resources.db.transaction(work))
-        const caller = await ports.authenticate(ctx, token, request)
-        if (caller) return caller
-      } else if (row.spec.errorStyle === 'oauth') return anonymous
-      else
+      if (token === undefined) {
+        if (row.spec.errorStyle === 'oauth') return anonymous
         throw fail('unauthenticated', 'The header must read "Authorization: Bearer <key or access token>".')
-      throw fail('unauthenticated', 'The credential is unknown, expired or revoked.')
+      }
+      const ctx = contextFor(anonymous, null, (work) => ports.resources.db.transaction(work))
+      return ports.authenticate(ctx, token, request).then((caller) => {
+        if (caller) return caller
+        throw fail('unauthenticated', 'The credential is unknown, expired or revoked.')
+      })
     },
     enter(caller, key, asked) {
       const principal = principalOf(caller) ?? `address:${facts.address}`

@@ -17,14 +17,14 @@ export interface ReadRequest {
 /**
  * @throws 400 validation_failed, 413 payload_too_large, 415 unsupported_media_type
  */
-export async function readRequest(
+export function readRequest(
   row: Row<never>,
   request: Request,
   pathParams: Record<string, string>,
   search: string,
   header: (name: string) => string | undefined,
   bodyLimitBytes: number,
-): Promise<ReadRequest> {
+): ReadRequest | Promise<ReadRequest> {
   const errors: FieldError[] = []
   const { spec } = row
   const params = spec.params ? check(spec.params, pathParams, (path) => `path:${path}`, errors) : {}
@@ -32,19 +32,24 @@ export async function readRequest(
   const query = spec.query
     ? check(spec.query, given, (path) => `?${path}`, errors)
     : refuseAll(Object.keys(given), (name) => `?${name}`, errors)
-  let raw: unknown
-  let body: unknown = {}
-  if (row.method === 'post' || row.method === 'put' || row.method === 'patch') {
-    raw = await readBody(row, request, header, bodyLimitBytes)
-    const unclean = findUnclean(raw, '', 0)
-    if (unclean) errors.push(unclean)
-    else if (spec.body) body = check(spec.body, raw, (path) => (path ? `/${path}` : ''), errors)
-    else if (typeof raw === 'object' && raw !== null && !Array.isArray(raw))
-      refuseAll(Object.keys(raw), (name) => `/${name}`, errors)
-    else errors.push({ pointer: '', code: 'invalid_type', detail: 'must be absent or an empty object' })
+  const finish = (raw: unknown, body: unknown): ReadRequest => {
+    if (errors.length > 0) throw invalid(errors)
+    return { params, query, body, raw }
   }
-  if (errors.length > 0) throw invalid(errors)
-  return { params, query, body, raw }
+  if (row.method === 'get' || row.method === 'delete') return finish(undefined, {})
+  return readBody(row, request, header, bodyLimitBytes).then((raw) =>
+    finish(raw, checkBody(row, raw, errors)),
+  )
+}
+
+function checkBody(row: Row<never>, raw: unknown, errors: FieldError[]): unknown {
+  const unclean = findUnclean(raw, '', 0)
+  if (unclean) errors.push(unclean)
+  else if (row.spec.body) return check(row.spec.body, raw, (path) => (path ? `/${path}` : ''), errors)
+  else if (typeof raw === 'object' && raw !== null && !Array.isArray(raw))
+    refuseAll(Object.keys(raw), (name) => `/${name}`, errors)
+  else errors.push({ pointer: '', code: 'invalid_type', detail: 'must be absent or an empty object' })
+  return {}
 }
 
 /** validation_failed with its list of faults. */
