@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { fail } from '#core/base/errors.ts'
 import type { Context } from '#core/platform/context.ts'
@@ -50,7 +50,8 @@ describe('a request that does not come to its end', () => {
   })
 
   test('leaves no unhandled rejection when its work fails after the answer', async () => {
-    const unhandled = vi.fn()
+    const heard: unknown[] = []
+    const unhandled = (error: unknown) => heard.push(error)
     process.on('unhandledRejection', unhandled)
     const answer = await fetch(`http://127.0.0.1:${port}/api/v1/test/late`)
     expect(answer.status).toBe(504)
@@ -58,7 +59,7 @@ describe('a request that does not come to its end', () => {
     await turn()
     await turn()
     process.off('unhandledRejection', unhandled)
-    expect(unhandled).not.toHaveBeenCalled()
+    expect(heard).toEqual([])
   })
 })
 
