@@ -50,7 +50,7 @@ export function makeAnswerer<C extends Context>(
       return response
     }
     const refuse = (error: unknown) => {
-      const problem = toProblem(error, call.signal)
+      const problem = toProblem(error, call.signal())
       return end(call.close(problem.status, problemReply(row, call, problem, path), problem))
     }
     try {
@@ -105,9 +105,12 @@ function answer<C extends Context>(
         readRequest(row as Row<never>, request, asked.pathParams, search, header, limit),
         (read) => {
           const key = readKey(row, header)
-          const { ctx, once } = call.enter(caller, key, { method: row.method, path, search, raw: read.raw })
+          const entered = call.enter(caller, key, { method: row.method, path, search, raw: read.raw })
           const work = row.run({
-            ctx,
+            // Made when the row asks for it.
+            get ctx() {
+              return entered.ctx()
+            },
             caller,
             params: read.params as never,
             query: read.query as never,
@@ -116,7 +119,7 @@ function answer<C extends Context>(
             request,
             address: facts.address,
           })
-          return after(work, (result) => toResponse(row, result, call.headers, once()))
+          return after(work, (result) => toResponse(row, result, call.headers, entered.replayed()))
         },
       )
     })

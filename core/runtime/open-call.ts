@@ -5,7 +5,7 @@ import { type Context, idMaker, type Resources } from '#core/platform/context.ts
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import type { IdempotencyStore } from '#core/platform/idempotency.ts'
 import { type FunctionGroup, idempotencyOf, type RequestFacts, type Row } from './define-function.ts'
-import { hashRequest, makeOnce } from './keep-once.ts'
+import { hashRequest, makeOnce, type Once } from './keep-once.ts'
 import type { TierOf } from './limit-rate.ts'
 
 /** What the host hands in. */
@@ -27,14 +27,15 @@ export interface OpenCall<C> {
   readonly requestId: string
   /** Headers of the reply, written before the Response is made (a finished Response is expensive to change). */
   readonly headers: Record<string, string>
-  readonly signal: AbortSignal
+  /** Aborted at the deadline and when the client goes away; undefined while nothing has waited or asked for it. */
+  readonly signal: () => AbortSignal | undefined
   /** The caller: at once without a credential. */
   authenticate(request: Request): Caller | Promise<Caller>
   enter(
     caller: Caller,
     key: string | null,
     asked: { method: string; path: string; search: string; raw: unknown },
-  ): { ctx: C; once: () => boolean }
+  ): { ctx: () => C; replayed: () => boolean }
   /** The work's result, or why it was given up (deadline, client gone) when that comes first; the signal has told the work. */
   untilDeadline<T>(work: Promise<T>): Promise<T>
   close(status: number, response: Response, problem?: Problem): Response
@@ -49,6 +50,11 @@ class ClientGone extends Error {}
 const CLIENT_GONE_STATUS = 499
 
 const anonymous: Caller = { kind: 'anonymous' }
+
+const timedOut = <C>(group: FunctionGroup<C>) =>
+  fail('timed_out', `${group.tag} allows ${group.timeoutSeconds} s; repeat with the same Idempotency-Key.`, {
+    extra: { limit: 'timeout', timeout_seconds: group.timeoutSeconds },
+  })
 
 /** The id that the client gave, where it is fit for a log, or a new one. */
 export const requestIdOf = (given: string | null | undefined, newId: () => string): string =>
@@ -65,21 +71,17 @@ export function openCall<C extends Context>(
 ): OpenCall<C> {
   const started = performance.now()
   const requestId = requestIdOf(header('x-request-id'), ports.newId)
-  const controller = new AbortController()
-  const timer = setTimeout(
-    () =>
-      controller.abort(
-        fail(
-          'timed_out',
-          `${group.tag} allows ${group.timeoutSeconds} s; repeat with the same Idempotency-Key.`,
-          {
-            extra: { limit: 'timeout', timeout_seconds: group.timeoutSeconds },
-          },
-        ),
-      ),
-    group.timeoutSeconds * 1000,
-  )
-  facts.onClose?.(() => controller.abort(new ClientGone('The client went away')))
+  // Made when something waits or a row asks for its context: a row that answers at once is spared timer and signal.
+  let held: { controller: AbortController; timer: NodeJS.Timeout } | undefined
+  const hold = (): AbortController => {
+    if (held) return held.controller
+    const controller = new AbortController()
+    const leftMs = group.timeoutSeconds * 1000 - (performance.now() - started)
+    const timer = setTimeout(() => controller.abort(timedOut(group)), Math.max(0, leftMs))
+    held = { controller, timer }
+    facts.onClose?.(() => controller.abort(new ClientGone('The client went away')))
+    return controller
+  }
   const headers: Record<string, string> = {
     'x-request-id': requestId,
     'x-content-type-options': 'nosniff',
@@ -88,24 +90,26 @@ export function openCall<C extends Context>(
       : {}),
   }
 
-  const contextFor = (caller: Caller, key: string | null, once: Context['once']): C =>
-    ports.contextOf({
+  const contextFor = (caller: Caller, key: string | null, once: Context['once']): C => {
+    const { signal } = hold()
+    return ports.contextOf({
       ...ports.resources,
-      db: ports.resources.db.bound(controller.signal),
+      db: ports.resources.db.bound(signal),
       log: ports.resources.log.with({ request_id: requestId, function: group.tag }),
       time: ports.resources.clock.fixed,
       caller,
       requestId,
-      signal: controller.signal,
+      signal,
       newId: idMaker(ports.resources.clock, ports.resources.random),
       idempotencyKey: key,
       once,
     })
+  }
 
   return {
     requestId,
     headers,
-    signal: controller.signal,
+    signal: () => held?.controller.signal,
     authenticate(request) {
       const authorization = header('authorization')
       if (authorization === undefined) return anonymous
@@ -121,22 +125,27 @@ export function openCall<C extends Context>(
       })
     },
     enter(caller, key, asked) {
-      const principal = principalOf(caller) ?? `address:${facts.address}`
-      const claim =
-        key === null
-          ? null
-          : {
-              principal,
-              key,
-              hash: () => hashRequest(asked.method, asked.path, asked.search, asked.raw),
-              time: ports.resources.clock.fixed,
-            }
-      const useStore = idempotencyOf(row) === 'record'
-      const once = makeOnce(() => ctx.db, useStore ? ports.idempotency : null, claim)
-      const ctx = contextFor(caller, key, once.run)
-      return { ctx, once: once.replayed }
+      let made: { ctx: C; once: Once } | undefined
+      const make = () => {
+        const claim =
+          key === null
+            ? null
+            : {
+                principal: principalOf(caller) ?? `address:${facts.address}`,
+                key,
+                hash: () => hashRequest(asked.method, asked.path, asked.search, asked.raw),
+                time: ports.resources.clock.fixed,
+              }
+        const useStore = idempotencyOf(row) === 'record'
+        const once = makeOnce(() => ctx.db, useStore ? ports.idempotency : null, claim)
+        const ctx: C = contextFor(caller, key, once.run)
+        made = { ctx, once }
+        return made
+      }
+      return { ctx: () => (made ?? make()).ctx, replayed: () => made?.once.replayed() ?? false }
     },
     untilDeadline(work) {
+      const controller = hold()
       return new Promise((resolve, reject) => {
         // The work has been told by the signal: its own words ("outcome_unknown") are better than ours, if they come.
         const onAbort = () => setTimeout(() => reject(controller.signal.reason), LAST_WORDS_MS)
@@ -147,8 +156,8 @@ export function openCall<C extends Context>(
       })
     },
     close(status, response, problem) {
-      clearTimeout(timer)
-      const wasLeft = problem !== undefined && controller.signal.reason instanceof ClientGone
+      if (held) clearTimeout(held.timer)
+      const wasLeft = problem !== undefined && held?.controller.signal.reason instanceof ClientGone
       const final = wasLeft ? CLIENT_GONE_STATUS : status || response.status
       const seconds = (performance.now() - started) / 1000
       ports.observe({ tag: group.tag, method: row.method, route, status: final, seconds })
