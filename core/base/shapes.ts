@@ -28,7 +28,11 @@ export const AgentRef = z
     /^([0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|did:web:[A-Za-z0-9.%:_-]+)$/,
     'must be an agent id or a did:web',
   )
-export const Timestamp = z.iso.datetime({ offset: true })
+/** A moment in a request: RFC 3339 with any offset, normalised to UTC; PostgreSQL knows neither a year 0 nor an offset of 20 hours. */
+export const Timestamp = z.iso
+  .datetime({ offset: true })
+  .refine((text) => isMoment(new Date(text)), { error: 'must be a moment between the years 1 and 9999' })
+  .transform((text) => new Date(text).toISOString())
 /** A moment in a reply: RFC 3339 in UTC. */
 export const TimeOut = z.iso.datetime()
 
@@ -49,3 +53,8 @@ export const PageOf = <T extends z.ZodType>(item: T) =>
 
 /** The path of a thing by id: anything else than a UUID is simply not found. */
 export const IdPath = z.strictObject({ id: Uuid })
+
+function isMoment(date: Date): boolean {
+  const year = date.getUTCFullYear()
+  return year >= 1 && year <= 9999
+}
