@@ -224,7 +224,7 @@ test('the budget of grants is renewed at 00:00 UTC; a grant over it stays due wi
   expect(await t.available(agent)).toBe('11')
 })
 
-test.each(['0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '2026-11-24T12:00:00.123456789+14:00'])(
+test.each(['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '2026-11-24T12:00:00.123456789+14:00'])(
   'a balance at %s is answered',
   async (at) => {
     const agent = await t.open('1')
