@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fail } from '#core/base/errors.ts'
-import type { App } from '#core/runtime/compose-app.ts'
+import { type App, pathIn } from '#core/runtime/compose-app.ts'
 import type { RequestFacts } from '#core/runtime/define-function.ts'
 import { replyProblem } from '#core/runtime/reply-problem.ts'
 
@@ -49,8 +49,7 @@ export function serveDocuments(app: App, describe: () => Record<string, unknown>
   return {
     inFlight: () => app.inFlight(),
     fetch(request: Request, facts: RequestFacts) {
-      const mark = request.url.indexOf('/', request.url.indexOf('//') + 2)
-      const path = request.url.slice(mark).split('?', 1)[0] ?? ''
+      const path = pathIn(request.url)
       if (path !== '/openapi.json' && path !== '/docs' && !path.startsWith('/docs/'))
         return app.fetch(request, facts)
       if (request.method !== 'GET' && request.method !== 'HEAD') return refuseMethod(path)

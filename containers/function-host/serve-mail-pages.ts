@@ -1,5 +1,5 @@
 /** Serves the pages that the links in mails lead to: one small form each, which calls the API as any client does. */
-import type { App } from '#core/runtime/compose-app.ts'
+import { type App, pathIn } from '#core/runtime/compose-app.ts'
 import type { RequestFacts } from '#core/runtime/define-function.ts'
 
 interface Field {
@@ -111,7 +111,7 @@ export function serveMailPages(app: App): App {
   return {
     inFlight: () => app.inFlight(),
     fetch(request: Request, facts: RequestFacts) {
-      const path = new URL(request.url).pathname
+      const path = pathIn(request.url)
       const page = Object.hasOwn(pages, path) ? pages[path] : undefined
       if ((!page && path !== SCRIPT) || (request.method !== 'GET' && request.method !== 'HEAD'))
         return app.fetch(request, facts)

@@ -28,6 +28,8 @@ export interface LogFields {
 }
 
 export interface Log {
+  /** True when debug lines are written: spares making their fields. */
+  readonly isDebug: boolean
   debug(fields: LogFields, message: string): void
   info(fields: LogFields, message: string): void
   warn(fields: LogFields, message: string): void
@@ -116,6 +118,7 @@ export function openLog(options: LogOptions = {}): Log {
   const debugs = base.isLevelEnabled('debug')
   // The bound fields are merged when a line is written: most calls write none.
   const make = (bound: LogFields): Log => ({
+    isDebug: debugs,
     debug: (fields, message) => debugs && base.debug(pick({ ...bound, ...fields }), message),
     info: (fields, message) => base.info(pick({ ...bound, ...fields }), message),
     warn: (fields, message) => base.warn(pick({ ...bound, ...fields }), message),
@@ -127,6 +130,7 @@ export function openLog(options: LogOptions = {}): Log {
 
 /** A log that keeps nothing (tests that do not read it). */
 export const silentLog: Log = {
+  isDebug: false,
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,

@@ -1,12 +1,19 @@
 /** Answers one request of one row: caller, limits, shapes, the row's own work, the reply. */
+import type { Caller } from '#core/base/caller.ts'
 import { fail, type Problem } from '#core/base/errors.ts'
 import { Reply } from '#core/base/reply.ts'
 import type { Context } from '#core/platform/context.ts'
 import { admit } from './admit-caller.ts'
-import { type FunctionGroup, idempotencyOf, type RequestFacts, type Row } from './define-function.ts'
+import {
+  type Call,
+  type FunctionGroup,
+  idempotencyOf,
+  type RequestFacts,
+  type Row,
+} from './define-function.ts'
 import { countRequest } from './limit-rate.ts'
 import { type CallPorts, type OpenCall, openCall } from './open-call.ts'
-import { readRequest } from './read-request.ts'
+import { type ReadRequest, readRequest } from './read-request.ts'
 import { replyProblem, toProblem } from './reply-problem.ts'
 
 /** Never throws and never rejects. */
@@ -79,6 +86,44 @@ function problemReply<C>(row: Row<C>, call: OpenCall<C>, problem: Problem, path:
   return replyProblem(problem, call.requestId, path, row.spec.errorStyle ?? 'problem', call.headers)
 }
 
+/** What a row is given; its context is made when the row asks for it. A class, because a literal with a getter is slow. */
+class RowCall<C> implements Call<C, never, never, never> {
+  readonly #entered: { ctx: () => C }
+  readonly caller: Caller
+  readonly params: never
+  readonly query: never
+  readonly body: never
+  readonly header: (name: string) => string | undefined
+  readonly request: Request
+  readonly #facts: RequestFacts
+
+  constructor(
+    entered: { ctx: () => C },
+    caller: Caller,
+    read: ReadRequest,
+    header: (name: string) => string | undefined,
+    request: Request,
+    facts: RequestFacts,
+  ) {
+    this.#entered = entered
+    this.caller = caller
+    this.params = read.params as never
+    this.query = read.query as never
+    this.body = read.body as never
+    this.header = header
+    this.request = request
+    this.#facts = facts
+  }
+
+  get ctx(): C {
+    return this.#entered.ctx()
+  }
+
+  get address(): string {
+    return this.#facts.address
+  }
+}
+
 /** Goes on at once with a value that is there, and later with one that is promised: what waits for nothing costs no turn. */
 function after<T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> {
   return value instanceof Promise ? value.then(next) : next(value)
@@ -106,19 +151,7 @@ function answer<C extends Context>(
         (read) => {
           const key = readKey(row, header)
           const entered = call.enter(caller, key, { method: row.method, path, search, raw: read.raw })
-          const work = row.run({
-            // Made when the row asks for it.
-            get ctx() {
-              return entered.ctx()
-            },
-            caller,
-            params: read.params as never,
-            query: read.query as never,
-            body: read.body as never,
-            header,
-            request,
-            address: facts.address,
-          })
+          const work = row.run(new RowCall(entered, caller, read, header, request, facts))
           return after(work, (result) => toResponse(row, result, call.headers, entered.replayed()))
         },
       )

@@ -91,8 +91,8 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
   }
 }
 
-/** The path of an absolute address, as it is written. */
-function pathIn(url: string): string {
+/** The path of an absolute address, as it is written (a tenth of the cost of a URL object). */
+export function pathIn(url: string): string {
   const start = url.indexOf('/', url.indexOf('//') + 2)
   if (start < 0) return '/'
   const mark = url.indexOf('?', start)

@@ -82,12 +82,10 @@ export function openCall<C extends Context>(
     facts.onClose?.(() => controller.abort(new ClientGone('The client went away')))
     return controller
   }
-  const headers: Record<string, string> = {
-    'x-request-id': requestId,
-    'x-content-type-options': 'nosniff',
-    ...(row.spec.cors
-      ? { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'ETag, X-Request-Id' }
-      : {}),
+  const headers: Record<string, string> = { 'x-request-id': requestId, 'x-content-type-options': 'nosniff' }
+  if (row.spec.cors) {
+    headers['access-control-allow-origin'] = '*'
+    headers['access-control-expose-headers'] = 'ETag, X-Request-Id'
   }
 
   const contextFor = (caller: Caller, key: string | null, once: Context['once']): C => {
@@ -161,6 +159,8 @@ export function openCall<C extends Context>(
       const final = wasLeft ? CLIENT_GONE_STATUS : status || response.status
       const seconds = (performance.now() - started) / 1000
       ports.observe({ tag: group.tag, method: row.method, route, status: final, seconds })
+      const { log } = ports.resources
+      if (final < 500 && !log.isDebug) return response
       const fields = {
         request_id: requestId,
         function: group.tag,
@@ -170,9 +170,8 @@ export function openCall<C extends Context>(
         duration_ms: Math.round(seconds * 1000),
         ...(problem ? { code: problem.code } : {}),
       }
-      if (final >= 500)
-        ports.resources.log.error({ ...fields, error: problem?.cause ?? problem }, 'request failed')
-      else ports.resources.log.debug(fields, 'request')
+      if (final >= 500) log.error({ ...fields, error: problem?.cause ?? problem }, 'request failed')
+      else log.debug(fields, 'request')
       return response
     },
   }

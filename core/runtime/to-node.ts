@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server'
 import ipaddr from 'ipaddr.js'
 import { fail } from '#core/base/errors.ts'
 import type { App } from './compose-app.ts'
+import type { RequestFacts } from './define-function.ts'
 import { replyProblem } from './reply-problem.ts'
 
 export interface NodeOptions {
@@ -24,18 +25,7 @@ export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
         if (options.draining?.() && !outgoing.headersSent) outgoing.setHeader('connection', 'close')
         return response
       }
-      const reply = app.fetch(request, {
-        address: readAddress(incoming, trusts),
-        header: (name) => {
-          const value = incoming.headers[name]
-          return Array.isArray(value) ? value.join(', ') : value
-        },
-        onClose: (tell) => {
-          outgoing.once('close', () => {
-            if (!outgoing.writableEnded) tell()
-          })
-        },
-      })
+      const reply = app.fetch(request, new NodeFacts(incoming, outgoing, trusts))
       return reply instanceof Promise ? reply.then(endIfDraining) : endIfDraining(reply)
     },
     {
@@ -59,6 +49,35 @@ export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
       socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
   })
   return server
+}
+
+/** Facts of a request, found out when they are asked for. */
+class NodeFacts implements RequestFacts {
+  readonly #incoming: IncomingMessage
+  readonly #outgoing: ServerResponse
+  readonly #trusts: (address: string) => boolean
+
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, trusts: (address: string) => boolean) {
+    this.#incoming = incoming
+    this.#outgoing = outgoing
+    this.#trusts = trusts
+  }
+
+  get address(): string {
+    return readAddress(this.#incoming, this.#trusts)
+  }
+
+  readonly header = (name: string): string | undefined => {
+    const value = this.#incoming.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  onClose(tell: () => void): void {
+    const outgoing = this.#outgoing
+    outgoing.once('close', () => {
+      if (!outgoing.writableEnded) tell()
+    })
+  }
 }
 
 /** Starts listening. @returns the port */
