@@ -1,14 +1,6 @@
 /** Metrics of one process in the format of Prometheus. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-
-export interface RequestMeasure {
-  readonly tag: string
-  readonly method: string
-  /** The route's pattern, never an address with ids: each value is a time series. */
-  readonly route: string
-  readonly status: number
-  readonly seconds: number
-}
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
+import { RequestHistogram, type RequestMeasure } from './request-histogram.ts'
 
 export interface TaskMeasure {
   readonly task: string
@@ -36,7 +28,6 @@ export interface Metrics {
   metricsText(): Promise<string>
 }
 
-const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const TASK_BUCKETS = [0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900]
 
 /** Opens the metrics of this process; `process` adds memory, CPU and event loop. */
@@ -44,13 +35,8 @@ export function openMetrics(options: { process?: boolean } = {}): Metrics {
   const registry = new Registry()
   const registers = [registry]
   if (options.process ?? true) collectDefaultMetrics({ register: registry })
-  const requests = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Time from the request to its reply, by function, method, route and status.',
-    labelNames: ['function', 'method', 'route', 'status'],
-    buckets: REQUEST_BUCKETS,
-    registers,
-  })
+  const requests = new RequestHistogram()
+  registry.registerMetric(requests as unknown as Metric)
   const runs = new Histogram({
     name: 'task_run_duration_seconds',
     help: 'Time of the runs of background tasks, by task and how they ended.',
@@ -71,8 +57,7 @@ export function openMetrics(options: { process?: boolean } = {}): Metrics {
     registers,
   })
   return {
-    observeRequest: ({ tag, method, route, status, seconds }) =>
-      requests.observe({ function: tag, method: method.toUpperCase(), route, status }, seconds),
+    observeRequest: (measure) => requests.observe(measure),
     observeTask({ task, state, seconds, lagSeconds }) {
       runs.observe({ task, state }, seconds)
       lag.set({ task }, lagSeconds)
