@@ -23,7 +23,8 @@ const CONNECT_ATTEMPTS = 30
  */
 export async function openDatabases(config: Config, log: Log): Promise<Databases> {
   const wantsRegistry = runsService(config, 'registry')
-  const wantsTeg = runsService(config, 'teg') && !(wantsRegistry && config.TEG_URL)
+  // Without TEG_URL the TEG is a part of the registry's process (configuration refuses that under containers).
+  const wantsTeg = wantsRegistry ? !config.TEG_URL : runsService(config, 'teg')
   const closers: (() => Promise<void> | void)[] = []
   let embedded: Promise<Database> | null = null
   const openEmbedded = () => {

@@ -278,7 +278,7 @@ function crossFaults(config: Config): string[] {
   }
   const embedded =
     (registry && isAbsent('DATABASE_URL')) ||
-    (teg && !(registry && !isAbsent('TEG_URL')) && isAbsent('TEG_DATABASE_URL'))
+    ((registry ? isAbsent('TEG_URL') : teg) && isAbsent('TEG_DATABASE_URL'))
   if (config.HOST_WORKERS > 1 && embedded)
     faults.push(
       'HOST_WORKERS: an embedded database serves one process; set DATABASE_URL and TEG_DATABASE_URL, or HOST_WORKERS=1',
