@@ -42,6 +42,18 @@ export const QuoteClaim = z.strictObject({
   valid_until: Timestamp.nullable(),
 })
 
+/**
+ * On whose order a task's command comes. The TEG keeps the highest epoch per task, by (incarnation, counter), and
+ * refuses a command of a lower one in the same call: `stale_epoch`, which is not stored. `slot` is for the log.
+ */
+export const TaskFence = z.strictObject({
+  task: z.string().regex(/^[a-z][a-z0-9_]{0,62}$/),
+  incarnation: z.number().int().min(0),
+  epoch: z.string().regex(/^[0-9]{1,18}$/),
+  slot: Timestamp,
+})
+export type TaskFence = z.input<typeof TaskFence>
+
 /** Opens an agent's account; idempotent by agent. */
 export const OpenAccount = z.strictObject({
   op: z.literal('open_account'),
@@ -70,6 +82,8 @@ export const TransferCommand = z.strictObject({
   reference: z.string().max(200).nullable(),
   quote: QuoteClaim.nullable(),
   limits: SpendLimits.nullable(),
+  /** Linked to the next command of the batch: the group that ends with the first one not linked happens whole or not at all. */
+  linked: z.boolean().optional(),
 })
 /** Pays a transfer back, in whole (amount null) or in part; the acting account is the payee of the original. */
 export const RefundCommand = z.strictObject({
@@ -89,6 +103,67 @@ export const GrantCommand = z.strictObject({
   amount: AmountIn,
   /** AVT per UTC day over all grants; beyond it the outcome is `budget_exhausted`, which is NOT stored: it stays due. */
   budget_per_day: AmountIn,
+})
+/**
+ * Issues a payment token: reserves the amount (`held` rises, `balance` does not move) until it is redeemed, cancelled
+ * or expired. The acting account is the payer. The outcome carries `payment`; its id and expiry are the gate's, so that
+ * a replay signs the same token again.
+ */
+export const IssueTokenCommand = z.strictObject({
+  op: z.literal('issue_token'),
+  key: CommandKey,
+  hash: Hash,
+  payer_agent: Uuid,
+  payee_agent: AgentRef,
+  amount: AmountIn,
+  /** Seconds from the gate's own time, at most a day. */
+  expires_in: z.number().int().min(1).max(86_400),
+  task_ref: z.string().max(200).nullable(),
+  limits: SpendLimits.nullable(),
+})
+/**
+ * Redeems a payment token in whole (amount null) or in part; the rest of the hold is released. The acting account is
+ * the payee: another one is refused with `audience_mismatch`. The fee is taken by the newest snapshot.
+ */
+export const RedeemTokenCommand = z.strictObject({
+  op: z.literal('redeem_token'),
+  key: CommandKey,
+  hash: Hash,
+  payee_agent: Uuid,
+  token_id: Uuid,
+  amount: AmountIn.nullable(),
+  memo: z.string().max(500).nullable(),
+})
+/** Cancels an active payment token; natural key: the token. A token that is cancelled already is answered as it is. */
+export const CancelTokenCommand = z.strictObject({
+  op: z.literal('cancel_token'),
+  payer_agent: Uuid,
+  token_id: Uuid,
+})
+/** Voids one active token whose time is over; natural key: the token. One that is not due or not active stays as it is. */
+export const ExpireTokenCommand = z.strictObject({
+  op: z.literal('expire_token'),
+  token_id: Uuid,
+  payer_agent: Uuid,
+  fence: TaskFence.nullable(),
+})
+/** Issues AVT to an agent, or to the treasury (null). Scope system:mint; only where the TEG's minting authority is on. */
+export const MintCommand = z.strictObject({
+  op: z.literal('mint'),
+  key: CommandKey,
+  hash: Hash,
+  to_agent: AgentRef.nullable(),
+  amount: AmountIn,
+  memo: z.string().max(500).nullable(),
+})
+/** Destroys AVT of the treasury (null) or of an agent. Scope system:burn; only where minting authority is on. */
+export const BurnCommand = z.strictObject({
+  op: z.literal('burn'),
+  key: CommandKey,
+  hash: Hash,
+  from_agent: AgentRef.nullable(),
+  amount: AmountIn,
+  memo: z.string().max(500).nullable(),
 })
 export const Command = z.discriminatedUnion('op', [
   OpenAccount,
@@ -125,6 +200,36 @@ export const Transfer = z.strictObject({
 })
 export type Transfer = z.infer<typeof Transfer>
 
+/** A payment token as api.md shows it, without the secret; `payer_did` and `payee_did` for the token's own claims. */
+export const Payment = z.strictObject({
+  id: Uuid,
+  status: z.enum(['active', 'redeemed', 'cancelled', 'expired']),
+  payer_agent: Uuid,
+  payer_did: z.string(),
+  payee_agent: Uuid,
+  payee_did: z.string(),
+  amount: AmountOut,
+  redeemed_amount: AmountOut,
+  created_at: TimeOut,
+  expires_at: TimeOut,
+  /** The transfer that redeemed it. */
+  transfer_id: Uuid.nullable(),
+  task_ref: z.string().nullable(),
+})
+export type Payment = z.infer<typeof Payment>
+export const PaymentPage = PageOf(Payment)
+/** POST /payments/search on the TEG; newest first. An active token whose time is over is shown as expired. */
+export const PaymentSearch = z.strictObject({
+  agents: z.array(Uuid).max(1000).nullable(),
+  status: z.enum(['active', 'redeemed', 'cancelled', 'expired']).nullable(),
+  limit: z.number().int().min(1).max(200),
+  cursor: z.string().max(1024).nullable(),
+})
+/** GET /payments/expired?limit= on the TEG: active tokens whose time is over, oldest first, for the expiry task. */
+export const ExpiredPayments = z.strictObject({
+  items: z.array(z.strictObject({ token_id: Uuid, payer_agent: Uuid })),
+})
+
 /** What a grant has credited: no Transfer, since no agent pays. It stands in the statement and in the postings. */
 export const GrantResult = z.strictObject({
   transfer_id: Uuid,
@@ -142,6 +247,12 @@ export const Outcome = z.strictObject({
   transfer: Transfer.nullable(),
   /** With ok: what a grant has credited. */
   grant: GrantResult.optional(),
+  /** With ok: the token of an issue, a redemption (beside its transfer), a cancellation and an expiry. */
+  payment: Payment.optional(),
+  /** With ok: what was issued or destroyed. */
+  supply_change: z
+    .strictObject({ transfer_id: Uuid, agent: Uuid.nullable(), amount: AmountOut, created_at: TimeOut })
+    .optional(),
   /** Without ok. */
   error: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
 })
@@ -267,6 +378,13 @@ export const gateErrors = {
   agent_not_empty: { status: 409, title: 'The agent still has AVT' },
   quote_expired: { status: 409, title: 'The quote has expired' },
   no_route: { status: 409, title: 'There is no route to that agent' },
+  audience_mismatch: { status: 403, title: 'The token was issued for another payee' },
+  token_expired: { status: 409, title: 'The token has expired' },
+  token_redeemed: { status: 409, title: 'The token has been redeemed' },
+  token_cancelled: { status: 409, title: 'The token has been cancelled' },
+  linked_failed: { status: 409, title: 'Another command of its linked group was refused' },
+  minting_disabled: { status: 409, title: 'This TEG may not mint' },
+  stale_epoch: { status: 409, title: 'A newer holder of the task exists' },
   budget_exhausted: { status: 409, title: "The day's budget of genesis grants is used up" },
   already_granted: { status: 409, title: 'This developer has had the genesis grant' },
 } as const
