@@ -12,9 +12,13 @@ import { tierReader } from '#core/registry/settings/read-tiers.ts'
 import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
+import { describeApi } from '#core/runtime/describe-api.ts'
 import type { TierOf } from '#core/runtime/limit-rate.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import { registryDoors } from '#functions/index.ts'
+import { serveDocuments } from './serve-documents.ts'
+import { serveMailPages } from './serve-mail-pages.ts'
+import { VERSION } from './version.ts'
 
 export interface Built<C> {
   readonly app: App
@@ -43,7 +47,15 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
   const tierOf = tierReader(resources)
-  const app = composeApp<RegistryContext>(mounted, {
+  const documents = serveDocuments(() =>
+    describeApi(mounted as readonly Mounted<never>[], {
+      title: 'Ninefold',
+      version: VERSION,
+      description: 'A self-hosted registry for AI agents with an economy.',
+      serverUrl: config.PUBLIC_URL,
+    }),
+  )
+  const ports: CallPorts<RegistryContext> = {
     resources: base,
     coordination: base.coordination,
     newId: idMaker(base.clock, base.random),
@@ -53,6 +65,11 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
     idempotency: keepReplies(keys),
     observe: parts.observe,
     draining: parts.draining,
-  })
+  }
+  const app = composeApp(
+    mounted,
+    ports,
+    (request, path) => serveMailPages(request, path) ?? documents(request, path),
+  )
   return { app, resources, mounted: mounted as readonly Mounted<never>[], tierOf }
 }

@@ -4,8 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fail } from '#core/base/errors.ts'
-import { type App, pathIn } from '#core/runtime/compose-app.ts'
-import type { RequestFacts } from '#core/runtime/define-function.ts'
+import type { Pages } from '#core/runtime/compose-app.ts'
 import { replyProblem } from '#core/runtime/reply-problem.ts'
 
 const assets: Record<string, string> = {
@@ -37,8 +36,8 @@ const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-/** Wraps an application; `describe` makes the document once, when it is first asked for. */
-export function serveDocuments(app: App, describe: () => Record<string, unknown>): App {
+/** The documents; `describe` makes the API's once, when it is first asked for. */
+export function serveDocuments(describe: () => Record<string, unknown>): Pages {
   let document: { text: string; etag: string } | null = null
   const readDocument = () => {
     if (document) return document
@@ -46,16 +45,10 @@ export function serveDocuments(app: App, describe: () => Record<string, unknown>
     document = { text, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` }
     return document
   }
-  return {
-    inFlight: () => app.inFlight(),
-    fetch(request: Request, facts: RequestFacts) {
-      const path = pathIn(request.url)
-      if (path !== '/openapi.json' && path !== '/docs' && !path.startsWith('/docs/'))
-        return app.fetch(request, facts)
-      if (request.method !== 'GET' && request.method !== 'HEAD') return refuseMethod(path)
-      if (path === '/openapi.json') return documentReply(readDocument(), request)
-      return assetReply(path) ?? app.fetch(request, facts)
-    },
+  return (request, path) => {
+    if (path !== '/openapi.json' && path !== '/docs' && !path.startsWith('/docs/')) return null
+    if (request.method !== 'GET' && request.method !== 'HEAD') return refuseMethod(path)
+    return path === '/openapi.json' ? documentReply(readDocument(), request) : assetReply(path)
   }
 }
 

@@ -1,6 +1,5 @@
 /** Serves the pages that the links in mails lead to: one small form each, which calls the API as any client does. */
-import { type App, pathIn } from '#core/runtime/compose-app.ts'
-import type { RequestFacts } from '#core/runtime/define-function.ts'
+import type { Pages } from '#core/runtime/compose-app.ts'
 
 interface Field {
   readonly name: string
@@ -106,19 +105,12 @@ const headers = {
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
 
-/** Wraps an application; everything else goes to it. */
-export function serveMailPages(app: App): App {
-  return {
-    inFlight: () => app.inFlight(),
-    fetch(request: Request, facts: RequestFacts) {
-      const path = pathIn(request.url)
-      const page = Object.hasOwn(pages, path) ? pages[path] : undefined
-      if ((!page && path !== SCRIPT) || (request.method !== 'GET' && request.method !== 'HEAD'))
-        return app.fetch(request, facts)
-      const type = page ? 'text/html; charset=utf-8' : 'text/javascript; charset=utf-8'
-      return new Response(page ? draw(page) : script, { headers: { ...headers, 'content-type': type } })
-    },
-  }
+/** The pages; every other path is not theirs. */
+export const serveMailPages: Pages = (request, path) => {
+  const page = Object.hasOwn(pages, path) ? pages[path] : undefined
+  if ((!page && path !== SCRIPT) || (request.method !== 'GET' && request.method !== 'HEAD')) return null
+  const type = page ? 'text/html; charset=utf-8' : 'text/javascript; charset=utf-8'
+  return new Response(page ? draw(page) : script, { headers: { ...headers, 'content-type': type } })
 }
 
 const draw = ({ title, text, post, tokenAs, fields, button, done }: Page): string => `<!doctype html>

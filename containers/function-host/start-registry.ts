@@ -15,7 +15,6 @@ import { postFees } from '#core/registry/settings/post-fees.ts'
 import { keepLeases } from '#core/registry/tasks/keep-leases.ts'
 import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
-import { describeApi } from '#core/runtime/describe-api.ts'
 import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
 import type { LeaseStore } from '#core/runtime/leases/hold-lease.ts'
 import { startSchedules } from '#core/runtime/run-schedules.ts'
@@ -23,9 +22,6 @@ import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { timetable } from '#schedules/index.ts'
 import { buildRegistry } from './build-registry.ts'
 import { type Events, runEvents } from './run-events.ts'
-import { serveDocuments } from './serve-documents.ts'
-import { serveMailPages } from './serve-mail-pages.ts'
-import { VERSION } from './version.ts'
 
 export interface RunningService {
   readonly port: number
@@ -64,15 +60,7 @@ export async function startRegistry(
   const { resources } = built
   await checkPublicUrl(resources)
 
-  const app = serveDocuments(serveMailPages(built.app), () =>
-    describeApi(built.mounted, {
-      title: 'Ninefold',
-      version: VERSION,
-      description: 'A self-hosted registry for AI agents with an economy.',
-      serverUrl: config.PUBLIC_URL,
-    }),
-  )
-  const server: Server = toNode(app, {
+  const server: Server = toNode(built.app, {
     newId,
     trustedProxies: config.TRUSTED_PROXIES,
     draining: start.draining,

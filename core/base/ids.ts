@@ -19,3 +19,14 @@ export function uuidv7(milliseconds: number, random: Uint8Array): string {
     at(8),
   )}${hex(at(9))}`
 }
+
+/**
+ * A generator of request ids for one process: 72 random bits and a count, in the form of a UUID (version 8).
+ * They need not tell the time and nobody guesses them for gain; made once per request, they must be cheap.
+ */
+export function requestIdMaker(random: (size: number) => Uint8Array): () => string {
+  const hex = Array.from(random(12), (byte) => HEX[byte]).join('')
+  const prefix = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(12, 15)}-8${hex.slice(15, 18)}-`
+  let count = 0
+  return () => prefix + (0x1_0000_0000_0000 + count++).toString(16).slice(1)
+}

@@ -1,6 +1,6 @@
 /** Answers one request of one row: caller, limits, shapes, the row's own work, the reply. */
 import type { Caller } from '#core/base/caller.ts'
-import { fail, type Problem } from '#core/base/errors.ts'
+import { fail } from '#core/base/errors.ts'
 import { Reply } from '#core/base/reply.ts'
 import type { Context } from '#core/platform/context.ts'
 import { admit } from './admit-caller.ts'
@@ -11,9 +11,10 @@ import {
   type RequestFacts,
   type Row,
 } from './define-function.ts'
+import type { Once } from './keep-once.ts'
 import { countRequest } from './limit-rate.ts'
-import { type CallPorts, type OpenCall, openCall } from './open-call.ts'
-import { type ReadRequest, readRequest } from './read-request.ts'
+import { anonymous, type CallPorts, OpenCall } from './open-call.ts'
+import { hasNoBody, type ReadRequest, readRequest, readWithBody } from './read-request.ts'
 import { replyProblem, toProblem } from './reply-problem.ts'
 
 /** Never throws and never rejects. */
@@ -28,7 +29,7 @@ interface Count {
   count: number
 }
 
-interface Asked {
+interface Incoming {
   readonly request: Request
   readonly path: string
   readonly search: string
@@ -39,37 +40,50 @@ interface Asked {
 
 /**
  * The answerer of a row.
- * @param counts requests at work: the application's, then the function's, which is limited
+ * @param total requests at work in the application
+ * @param load those of the function, which are limited
  */
 export function makeAnswerer<C extends Context>(
   ports: CallPorts<C>,
   group: FunctionGroup<C>,
   row: Row<C>,
   route: string,
-  counts: readonly [Count, Count],
+  total: Count,
+  load: Count,
+  newRequestId: () => string,
 ): Answerer {
+  const { spec } = row
+  // Such a request may be answered in the turn in which it came: nothing of it is looked up, counted or read.
+  const isBare = row.method === 'get' && spec.callers === 'public' && (spec.uncounted || !ports.tierOf)
+  const end = (response: Response) => {
+    total.count--
+    load.count--
+    return response
+  }
   return (request, path, pathParams, facts) => {
-    for (const one of counts) one.count++
+    total.count++
+    load.count++
     const header = facts.header ?? ((name: string) => request.headers.get(name) ?? undefined)
-    const call = openCall(ports, group, row, route, facts, header)
-    const end = (response: Response) => {
-      for (const one of counts) one.count--
-      return response
-    }
+    const call = new OpenCall(ports, group, row, route, facts, header, newRequestId)
     const refuse = (error: unknown) => {
-      const problem = toProblem(error, call.signal())
-      return end(call.close(problem.status, problemReply(row, call, problem, path), problem))
+      const problem = toProblem(error, call.signal)
+      const style = spec.errorStyle ?? 'problem'
+      return end(call.close(replyProblem(problem, call.requestId, path, style, call.headers), problem))
     }
     try {
       if (ports.draining()) throw fail('shutting_down', undefined, { headers: { 'retry-after': '1' } })
-      if (counts[1].count > group.concurrency) throw overloaded(group)
+      if (load.count > group.concurrency) throw overloaded(group)
       const { url } = request
       const mark = url.indexOf('?')
       const search = mark < 0 ? '' : url.slice(mark)
-      const answered = answer(ports, group, row, call, { request, path, search, pathParams, header, facts })
-      if (answered instanceof Response) return end(call.close(0, answered))
+      const incoming: Incoming = { request, path, search, pathParams, header, facts }
+      const answered =
+        isBare && header('authorization') === undefined
+          ? work(row, call, incoming, anonymous, readRequest(row as Row<never>, pathParams, search))
+          : answer(ports, group, row, call, incoming)
+      if (!(answered instanceof Promise)) return end(call.close(answered))
       // All of it is bounded: a slow body and a look-up that hangs as well as the work.
-      return call.untilDeadline(answered).then((response) => end(call.close(0, response)), refuse)
+      return call.untilDeadline(answered).then((response) => end(call.close(response)), refuse)
     } catch (error) {
       return refuse(error)
     }
@@ -82,81 +96,93 @@ const overloaded = <C>(group: FunctionGroup<C>) =>
     extra: { limit: 'concurrency', function: group.tag },
   })
 
-function problemReply<C>(row: Row<C>, call: OpenCall<C>, problem: Problem, path: string): Response {
-  return replyProblem(problem, call.requestId, path, row.spec.errorStyle ?? 'problem', call.headers)
-}
-
 /** What a row is given; its context is made when the row asks for it. A class, because a literal with a getter is slow. */
-class RowCall<C> implements Call<C, never, never, never> {
-  readonly #entered: { ctx: () => C }
+class RowCall<C extends Context> implements Call<C, never, never, never> {
   readonly caller: Caller
   readonly params: never
   readonly query: never
   readonly body: never
-  readonly header: (name: string) => string | undefined
-  readonly request: Request
-  readonly #facts: RequestFacts
+  private entered: { ctx: C; once: Once } | undefined
+  private readonly call: OpenCall<C>
+  private readonly row: Row<C>
+  private readonly incoming: Incoming
+  private readonly raw: unknown
 
-  constructor(
-    entered: { ctx: () => C },
-    caller: Caller,
-    read: ReadRequest,
-    header: (name: string) => string | undefined,
-    request: Request,
-    facts: RequestFacts,
-  ) {
-    this.#entered = entered
+  constructor(call: OpenCall<C>, row: Row<C>, incoming: Incoming, caller: Caller, read: ReadRequest) {
+    this.call = call
+    this.row = row
+    this.incoming = incoming
     this.caller = caller
     this.params = read.params as never
     this.query = read.query as never
     this.body = read.body as never
-    this.header = header
-    this.request = request
-    this.#facts = facts
+    this.raw = read.raw
   }
 
   get ctx(): C {
-    return this.#entered.ctx()
+    if (this.entered) return this.entered.ctx
+    const { method } = this.row
+    const { path, search, header } = this.incoming
+    const key = readKey(this.row, header)
+    this.entered = this.call.enter(this.caller, key, { method, path, search, raw: this.raw })
+    return this.entered.ctx
+  }
+
+  get header(): (name: string) => string | undefined {
+    return this.incoming.header
+  }
+
+  get request(): Request {
+    return this.incoming.request
   }
 
   get address(): string {
-    return this.#facts.address
+    return this.incoming.facts.address
+  }
+
+  /** True when the reply is a recorded one. */
+  wasReplayed(): boolean {
+    return this.entered?.once.replayed() ?? false
   }
 }
 
-/** Goes on at once with a value that is there, and later with one that is promised: what waits for nothing costs no turn. */
-function after<T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> {
-  return value instanceof Promise ? value.then(next) : next(value)
-}
-
-function answer<C extends Context>(
+async function answer<C extends Context>(
   ports: CallPorts<C>,
   group: FunctionGroup<C>,
   row: Row<C>,
   call: OpenCall<C>,
-  asked: Asked,
-): Response | Promise<Response> {
+  incoming: Incoming,
+): Promise<Response> {
   const { spec } = row
-  const { request, path, search, header, facts } = asked
-  return after(call.authenticate(request), (caller) => {
-    const { tierOf, coordination } = ports
-    const isCounted = !spec.uncounted && tierOf
-    const counted = isCounted ? countRequest(coordination, tierOf, caller, facts.address, call.headers) : null
-    return after(counted, (excess) => {
-      const refusal = excess ?? admit(spec.callers, spec.scope, caller)
-      if (refusal) throw refusal
-      const limit = group.bodyLimitBytes
-      return after(
-        readRequest(row as Row<never>, request, asked.pathParams, search, header, limit),
-        (read) => {
-          const key = readKey(row, header)
-          const entered = call.enter(caller, key, { method: row.method, path, search, raw: read.raw })
-          const work = row.run(new RowCall(entered, caller, read, header, request, facts))
-          return after(work, (result) => toResponse(row, result, call.headers, entered.replayed()))
-        },
-      )
-    })
-  })
+  const { request, search, pathParams, header, facts } = incoming
+  const caller = await call.authenticate(request)
+  const { tierOf, coordination } = ports
+  const excess =
+    spec.uncounted || !tierOf
+      ? null
+      : await countRequest(coordination, tierOf, caller, facts.address, call.headers)
+  const refusal = excess ?? admit(spec.callers, spec.scope, caller)
+  if (refusal) throw refusal
+  const bare = row as Row<never>
+  const read = hasNoBody(bare)
+    ? readRequest(bare, pathParams, search)
+    : await readWithBody(bare, request, pathParams, search, header, group.bodyLimitBytes)
+  readKey(row, header)
+  return work(row, call, incoming, caller, read)
+}
+
+/** Runs the row and makes its reply. */
+function work<C extends Context>(
+  row: Row<C>,
+  call: OpenCall<C>,
+  incoming: Incoming,
+  caller: Caller,
+  read: ReadRequest,
+): Response | Promise<Response> {
+  const rowCall = new RowCall(call, row, incoming, caller, read)
+  const result = row.run(rowCall)
+  if (!(result instanceof Promise)) return toResponse(row, result, call.headers, rowCall.wasReplayed())
+  return result.then((value) => toResponse(row, value, call.headers, rowCall.wasReplayed()))
 }
 
 /** The Idempotency-Key of a request: required where the gate keeps it. */

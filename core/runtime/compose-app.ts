@@ -1,6 +1,7 @@
 /** Makes one web-standard application of a service's functions. It never learns where it runs. */
 import { Hono } from 'hono'
 import { fail, type Problem } from '#core/base/errors.ts'
+import { requestIdMaker } from '#core/base/ids.ts'
 import type { Context } from '#core/platform/context.ts'
 import { type Answerer, makeAnswerer } from './answer-request.ts'
 import type { Door, FunctionGroup, Method, RequestFacts } from './define-function.ts'
@@ -34,28 +35,37 @@ export async function loadDoors<C>(
 /** The full path of a row under its door, in the router's syntax. */
 export const pathOf = (prefix: string, path: string): string => `${prefix}${path === '/' ? '' : path}` || '/'
 
+/** Pages and documents beside the functions: the reply, or null for every other path. */
+export type Pages = (request: Request, path: string) => Response | null
+
+const noParams: Record<string, string> = {}
 const noFacts: RequestFacts = { address: '0.0.0.0' }
 
 /** Composes the application of the mounted functions. */
-export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], ports: CallPorts<C>): App {
+export function composeApp<C extends Context>(
+  mounted: readonly Mounted<C>[],
+  ports: CallPorts<C>,
+  pages: Pages = () => null,
+): App {
   const hono = new Hono<{ Bindings: RequestFacts }>()
   const methods = new Map<string, Set<string>>()
-  const literal = new Map<string, Answerer>()
+  const literal = new Map<string, Record<string, Answerer>>()
   const open = new Set<string>()
   const total = { count: 0 }
+  const newRequestId = requestIdMaker(ports.resources.random)
   for (const { prefix, group } of mounted) {
     const load = { count: 0 }
     for (const row of group.rows) {
       const path = pathOf(prefix, row.path)
       const method = row.method.toUpperCase()
-      const answerer = makeAnswerer(ports, group, row, path, [total, load])
+      const answerer = makeAnswerer(ports, group, row, path, total, load, newRequestId)
       methods.set(path, (methods.get(path) ?? new Set()).add(method))
       if (row.spec.cors) open.add(path)
       if (path.includes(':'))
         hono.on(method, path, (c) => answerer(c.req.raw, c.req.path, c.req.param(), c.env ?? noFacts))
       else {
-        hono.on(method, path, (c) => answerer(c.req.raw, c.req.path, {}, c.env ?? noFacts))
-        literal.set(`${method} ${path}`, answerer)
+        hono.on(method, path, (c) => answerer(c.req.raw, c.req.path, noParams, c.env ?? noFacts))
+        literal.set(path, { ...literal.get(path), [method]: answerer })
       }
     }
   }
@@ -66,7 +76,7 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
       strayReply(
         c.req.raw,
         fail('method_not_allowed', `Allowed here: ${allow}.`, { headers: { allow } }),
-        ports.newId,
+        newRequestId,
       ),
     )
   }
@@ -77,15 +87,16 @@ export function composeApp<C extends Context>(mounted: readonly Mounted<C>[], po
         'not_found',
         nowhere(c.req.path, (path) => methods.has(path)),
       ),
-      ports.newId,
+      newRequestId,
     ),
   )
   return {
     fetch(request, facts) {
       // A literal path needs no router: it is always the more special one, and one look-up costs a tenth of a walk.
       const path = pathIn(request.url)
-      const answerer = literal.get(`${request.method} ${path}`)
-      return answerer ? answerer(request, path, {}, facts) : hono.fetch(request, facts)
+      const answerer = (literal.get(path) as Record<string, Answerer> | undefined)?.[request.method]
+      if (answerer) return answerer(request, path, noParams, facts)
+      return pages(request, path) ?? hono.fetch(request, facts)
     },
     inFlight: () => total.count,
   }

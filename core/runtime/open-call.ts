@@ -23,24 +23,6 @@ export interface CallPorts<C extends Context> {
   draining(): boolean
 }
 
-export interface OpenCall<C> {
-  readonly requestId: string
-  /** Headers of the reply, written before the Response is made (a finished Response is expensive to change). */
-  readonly headers: Record<string, string>
-  /** Aborted at the deadline and when the client goes away; undefined while nothing has waited or asked for it. */
-  readonly signal: () => AbortSignal | undefined
-  /** The caller: at once without a credential. */
-  authenticate(request: Request): Caller | Promise<Caller>
-  enter(
-    caller: Caller,
-    key: string | null,
-    asked: { method: string; path: string; search: string; raw: unknown },
-  ): { ctx: () => C; replayed: () => boolean }
-  /** The work's result, or why it was given up (deadline, client gone) when that comes first; the signal has told the work. */
-  untilDeadline<T>(work: Promise<T>): Promise<T>
-  close(status: number, response: Response, problem?: Problem): Response
-}
-
 /** How long after the deadline the work may still say how it ended. */
 const LAST_WORDS_MS = 100
 
@@ -49,7 +31,7 @@ class ClientGone extends Error {}
 /** What metrics and log call such a request (nginx's number). */
 const CLIENT_GONE_STATUS = 499
 
-const anonymous: Caller = { kind: 'anonymous' }
+export const anonymous: Caller = { kind: 'anonymous' }
 
 const timedOut = <C>(group: FunctionGroup<C>) =>
   fail('timed_out', `${group.tag} allows ${group.timeoutSeconds} s; repeat with the same Idempotency-Key.`, {
@@ -60,36 +42,99 @@ const timedOut = <C>(group: FunctionGroup<C>) =>
 export const requestIdOf = (given: string | null | undefined, newId: () => string): string =>
   given && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : newId()
 
-/** Ports of a service from its resources. */
-export function openCall<C extends Context>(
-  ports: CallPorts<C>,
-  group: FunctionGroup<C>,
-  row: Row<C>,
-  route: string,
-  facts: RequestFacts,
-  header: (name: string) => string | undefined,
-): OpenCall<C> {
-  const started = performance.now()
-  const requestId = requestIdOf(header('x-request-id'), ports.newId)
-  // Made when something waits or a row asks for its context: a row that answers at once is spared timer and signal.
-  let held: { controller: AbortController; timer: NodeJS.Timeout } | undefined
-  const hold = (): AbortController => {
-    if (held) return held.controller
-    const controller = new AbortController()
-    const leftMs = group.timeoutSeconds * 1000 - (performance.now() - started)
-    const timer = setTimeout(() => controller.abort(timedOut(group)), Math.max(0, leftMs))
-    held = { controller, timer }
-    facts.onClose?.(() => controller.abort(new ClientGone('The client went away')))
-    return controller
-  }
-  const headers: Record<string, string> = { 'x-request-id': requestId, 'x-content-type-options': 'nosniff' }
-  if (row.spec.cors) {
-    headers['access-control-allow-origin'] = '*'
-    headers['access-control-expose-headers'] = 'ETag, X-Request-Id'
+/** One call, open until `close`. A class: an object of closures costs a short request a tenth of its time. */
+export class OpenCall<C extends Context> {
+  readonly requestId: string
+  /** Headers of the reply, written before the Response is made (a finished Response is expensive to change). */
+  readonly headers: Record<string, string>
+  private readonly started = performance.now()
+  private held: { controller: AbortController; timer: NodeJS.Timeout } | undefined
+  private readonly ports: CallPorts<C>
+  private readonly group: FunctionGroup<C>
+  private readonly row: Row<C>
+  private readonly route: string
+  private readonly facts: RequestFacts
+  private readonly header: (name: string) => string | undefined
+
+  constructor(
+    ports: CallPorts<C>,
+    group: FunctionGroup<C>,
+    row: Row<C>,
+    route: string,
+    facts: RequestFacts,
+    header: (name: string) => string | undefined,
+    newRequestId: () => string,
+  ) {
+    this.ports = ports
+    this.group = group
+    this.row = row
+    this.route = route
+    this.facts = facts
+    this.header = header
+    this.requestId = requestIdOf(header('x-request-id'), newRequestId)
+    this.headers = row.spec.cors
+      ? {
+          'x-request-id': this.requestId,
+          'x-content-type-options': 'nosniff',
+          'access-control-allow-origin': '*',
+          'access-control-expose-headers': 'ETag, X-Request-Id',
+        }
+      : { 'x-request-id': this.requestId, 'x-content-type-options': 'nosniff' }
   }
 
-  const contextFor = (caller: Caller, key: string | null, once: Context['once']): C => {
-    const { signal } = hold()
+  /** Aborted at the deadline and when the client goes away; undefined while nothing has waited or asked for it. */
+  get signal(): AbortSignal | undefined {
+    return this.held?.controller.signal
+  }
+
+  /** Made when something waits or a row asks for its context: a row that answers at once is spared timer and signal. */
+  private hold(): AbortController {
+    if (this.held) return this.held.controller
+    const { group } = this
+    const controller = new AbortController()
+    const leftMs = group.timeoutSeconds * 1000 - (performance.now() - this.started)
+    const timer = setTimeout(() => controller.abort(timedOut(group)), Math.max(0, leftMs))
+    this.held = { controller, timer }
+    this.facts.onClose?.(() => controller.abort(new ClientGone('The client went away')))
+    return controller
+  }
+
+  /** The caller of a credential, or nobody without one. */
+  async authenticate(request: Request): Promise<Caller> {
+    const authorization = this.header('authorization')
+    if (authorization === undefined) return anonymous
+    const token = /^Bearer +([^\s]{1,4096})$/i.exec(authorization)?.[1]
+    if (token === undefined) {
+      if (this.row.spec.errorStyle === 'oauth') return anonymous
+      throw fail('unauthenticated', 'The header must read "Authorization: Bearer <key or access token>".')
+    }
+    const ctx = this.contextFor(anonymous, null, (work) => this.ports.resources.db.transaction(work))
+    const caller = await this.ports.authenticate(ctx, token, request)
+    if (caller) return caller
+    throw fail('unauthenticated', 'The credential is unknown, expired or revoked.')
+  }
+
+  /** The context of the row's work, and whether its reply was a recorded one. */
+  enter(caller: Caller, key: string | null, asked: Asked): { ctx: C; once: Once } {
+    const { ports, row } = this
+    const claim =
+      key === null
+        ? null
+        : {
+            principal: principalOf(caller) ?? `address:${this.facts.address}`,
+            key,
+            hash: () => hashRequest(asked.method, asked.path, asked.search, asked.raw),
+            time: ports.resources.clock.fixed,
+          }
+    const useStore = idempotencyOf(row) === 'record'
+    const once = makeOnce(() => ctx.db, useStore ? ports.idempotency : null, claim)
+    const ctx: C = this.contextFor(caller, key, once.run)
+    return { ctx, once }
+  }
+
+  private contextFor(caller: Caller, key: string | null, once: Context['once']): C {
+    const { ports, group, requestId } = this
+    const { signal } = this.hold()
     return ports.contextOf({
       ...ports.resources,
       db: ports.resources.db.bound(signal),
@@ -104,75 +149,52 @@ export function openCall<C extends Context>(
     })
   }
 
-  return {
-    requestId,
-    headers,
-    signal: () => held?.controller.signal,
-    authenticate(request) {
-      const authorization = header('authorization')
-      if (authorization === undefined) return anonymous
-      const token = /^Bearer +([^\s]{1,4096})$/i.exec(authorization)?.[1]
-      if (token === undefined) {
-        if (row.spec.errorStyle === 'oauth') return anonymous
-        throw fail('unauthenticated', 'The header must read "Authorization: Bearer <key or access token>".')
-      }
-      const ctx = contextFor(anonymous, null, (work) => ports.resources.db.transaction(work))
-      return ports.authenticate(ctx, token, request).then((caller) => {
-        if (caller) return caller
-        throw fail('unauthenticated', 'The credential is unknown, expired or revoked.')
-      })
-    },
-    enter(caller, key, asked) {
-      let made: { ctx: C; once: Once } | undefined
-      const make = () => {
-        const claim =
-          key === null
-            ? null
-            : {
-                principal: principalOf(caller) ?? `address:${facts.address}`,
-                key,
-                hash: () => hashRequest(asked.method, asked.path, asked.search, asked.raw),
-                time: ports.resources.clock.fixed,
-              }
-        const useStore = idempotencyOf(row) === 'record'
-        const once = makeOnce(() => ctx.db, useStore ? ports.idempotency : null, claim)
-        const ctx: C = contextFor(caller, key, once.run)
-        made = { ctx, once }
-        return made
-      }
-      return { ctx: () => (made ?? make()).ctx, replayed: () => made?.once.replayed() ?? false }
-    },
-    untilDeadline(work) {
-      const controller = hold()
-      return new Promise((resolve, reject) => {
-        // The work has been told by the signal: its own words ("outcome_unknown") are better than ours, if they come.
-        const onAbort = () => setTimeout(() => reject(controller.signal.reason), LAST_WORDS_MS)
-        if (controller.signal.aborted) onAbort()
-        else controller.signal.addEventListener('abort', onAbort, { once: true })
-        // Also when it comes too late: a failure that nobody hears would be an unhandled rejection.
-        work.then(resolve, reject)
-      })
-    },
-    close(status, response, problem) {
-      if (held) clearTimeout(held.timer)
-      const wasLeft = problem !== undefined && held?.controller.signal.reason instanceof ClientGone
-      const final = wasLeft ? CLIENT_GONE_STATUS : status || response.status
-      const seconds = (performance.now() - started) / 1000
-      ports.observe({ tag: group.tag, method: row.method, route, status: final, seconds })
-      const { log } = ports.resources
-      if (final < 500 && !log.isDebug) return response
-      const fields = {
-        request_id: requestId,
-        function: group.tag,
-        method: row.method,
-        route,
-        status: final,
-        duration_ms: Math.round(seconds * 1000),
-        ...(problem ? { code: problem.code } : {}),
-      }
-      if (final >= 500) log.error({ ...fields, error: problem?.cause ?? problem }, 'request failed')
-      else log.debug(fields, 'request')
-      return response
-    },
+  /** The work's result, or why it was given up (deadline, client gone) when that comes first; the signal has told the work. */
+  untilDeadline<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.hold()
+    return new Promise((resolve, reject) => {
+      // The work has been told by the signal: its own words ("outcome_unknown") are better than ours, if they come.
+      const onAbort = () => setTimeout(() => reject(signal.reason), LAST_WORDS_MS)
+      if (signal.aborted) onAbort()
+      else signal.addEventListener('abort', onAbort, { once: true })
+      // Also when it comes too late: a failure that nobody hears would be an unhandled rejection.
+      work.then(resolve, reject)
+    })
   }
+
+  /** Measures and logs; gives the response through. */
+  close(response: Response, problem?: Problem): Response {
+    const { held, ports, group, row } = this
+    if (held) clearTimeout(held.timer)
+    const wasLeft = problem !== undefined && held?.controller.signal.reason instanceof ClientGone
+    const status = wasLeft ? CLIENT_GONE_STATUS : (problem?.status ?? response.status)
+    const seconds = (performance.now() - this.started) / 1000
+    ports.observe({ tag: group.tag, method: row.method, route: this.route, status, seconds })
+    const { log } = ports.resources
+    if (status >= 500 || log.isDebug) this.report(status, seconds, problem)
+    return response
+  }
+
+  private report(status: number, seconds: number, problem: Problem | undefined): void {
+    const { log } = this.ports.resources
+    const fields = {
+      request_id: this.requestId,
+      function: this.group.tag,
+      method: this.row.method,
+      route: this.route,
+      status,
+      duration_ms: Math.round(seconds * 1000),
+      ...(problem ? { code: problem.code } : {}),
+    }
+    if (status >= 500) log.error({ ...fields, error: problem?.cause ?? problem }, 'request failed')
+    else log.debug(fields, 'request')
+  }
+}
+
+/** What the fingerprint of a request under an Idempotency-Key is made of. */
+export interface Asked {
+  readonly method: string
+  readonly path: string
+  readonly search: string
+  readonly raw: unknown
 }

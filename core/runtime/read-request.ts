@@ -14,32 +14,62 @@ export interface ReadRequest {
   raw: unknown
 }
 
+const NOTHING = {}
+
+/** True for requests whose body is never looked at. */
+export const hasNoBody = (row: Row<never>): boolean => row.method === 'get' || row.method === 'delete'
+
 /**
- * @throws 400 validation_failed, 413 payload_too_large, 415 unsupported_media_type
+ * Reads a request without body.
+ * @throws 400 validation_failed
  */
 export function readRequest(
+  row: Row<never>,
+  pathParams: Record<string, string>,
+  search: string,
+): ReadRequest {
+  const { spec } = row
+  // The most common of short requests: there is nothing to read at all.
+  if (search.length <= 1 && !spec.params && !spec.query)
+    return { params: NOTHING, query: NOTHING, body: NOTHING, raw: undefined }
+  const errors: FieldError[] = []
+  const { params, query } = readAddress(row, pathParams, search, errors)
+  if (errors.length > 0) throw invalid(errors)
+  return { params, query, body: NOTHING, raw: undefined }
+}
+
+/**
+ * Reads a request with its body.
+ * @throws 400 validation_failed, 413 payload_too_large, 415 unsupported_media_type
+ */
+export async function readWithBody(
   row: Row<never>,
   request: Request,
   pathParams: Record<string, string>,
   search: string,
   header: (name: string) => string | undefined,
   bodyLimitBytes: number,
-): ReadRequest | Promise<ReadRequest> {
+): Promise<ReadRequest> {
   const errors: FieldError[] = []
-  const { spec } = row
-  const params = spec.params ? check(spec.params, pathParams, (path) => `path:${path}`, errors) : {}
+  const { params, query } = readAddress(row, pathParams, search, errors)
+  const raw = await readBody(row, request, header, bodyLimitBytes)
+  const body = checkBody(row, raw, errors)
+  if (errors.length > 0) throw invalid(errors)
+  return { params, query, body, raw }
+}
+
+function readAddress(
+  { spec }: Row<never>,
+  pathParams: Record<string, string>,
+  search: string,
+  errors: FieldError[],
+): { params: unknown; query: unknown } {
+  const params = spec.params ? check(spec.params, pathParams, (path) => `path:${path}`, errors) : NOTHING
   const given = readQuery(search, errors)
   const query = spec.query
     ? check(spec.query, given, (path) => `?${path}`, errors)
     : refuseAll(Object.keys(given), (name) => `?${name}`, errors)
-  const finish = (raw: unknown, body: unknown): ReadRequest => {
-    if (errors.length > 0) throw invalid(errors)
-    return { params, query, body, raw }
-  }
-  if (row.method === 'get' || row.method === 'delete') return finish(undefined, {})
-  return readBody(row, request, header, bodyLimitBytes).then((raw) =>
-    finish(raw, checkBody(row, raw, errors)),
-  )
+  return { params, query }
 }
 
 function checkBody(row: Row<never>, raw: unknown, errors: FieldError[]): unknown {

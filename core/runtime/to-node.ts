@@ -53,27 +53,28 @@ export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
 
 /** Facts of a request, found out when they are asked for. */
 class NodeFacts implements RequestFacts {
-  readonly #incoming: IncomingMessage
-  readonly #outgoing: ServerResponse
-  readonly #trusts: (address: string) => boolean
+  private readonly incoming: IncomingMessage
+  private readonly outgoing: ServerResponse
+  private readonly trusts: (address: string) => boolean
+  readonly header: (name: string) => string | undefined
 
   constructor(incoming: IncomingMessage, outgoing: ServerResponse, trusts: (address: string) => boolean) {
-    this.#incoming = incoming
-    this.#outgoing = outgoing
-    this.#trusts = trusts
+    this.incoming = incoming
+    this.outgoing = outgoing
+    this.trusts = trusts
+    const { headers } = incoming
+    this.header = (name) => {
+      const value = headers[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    }
   }
 
   get address(): string {
-    return readAddress(this.#incoming, this.#trusts)
-  }
-
-  readonly header = (name: string): string | undefined => {
-    const value = this.#incoming.headers[name]
-    return Array.isArray(value) ? value.join(', ') : value
+    return readAddress(this.incoming, this.trusts)
   }
 
   onClose(tell: () => void): void {
-    const outgoing = this.#outgoing
+    const { outgoing } = this
     outgoing.once('close', () => {
       if (!outgoing.writableEnded) tell()
     })

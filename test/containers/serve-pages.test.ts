@@ -2,8 +2,6 @@ import { describe, expect, test } from 'vitest'
 import { writeMail } from '#core/registry/mail/rules.ts'
 import { describeApi } from '#core/runtime/describe-api.ts'
 import { buildRegistry } from '#host/build-registry.ts'
-import { serveDocuments } from '#host/serve-documents.ts'
-import { serveMailPages } from '#host/serve-mail-pages.ts'
 import { startSystem } from '#test/support/system.ts'
 
 const system = await startSystem()
@@ -16,7 +14,7 @@ const registry = await buildRegistry({
   draining: () => false,
 })
 const info = { title: 'Ninefold', version: 'test', description: '', serverUrl: 'http://h' }
-const app = serveDocuments(serveMailPages(registry.app), () => describeApi(registry.mounted, info))
+const { app } = registry
 const ask = (path: string, method = 'GET') =>
   Promise.resolve(app.fetch(new Request(`http://h${path}`, { method }), { address: '10.0.0.1' }))
 
