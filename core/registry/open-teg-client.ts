@@ -114,6 +114,10 @@ export function openTegClient(options: TegClientOptions): TegClient {
       ask(call, `/accounts/${agent}/statement${search({ ...query })}`, wire.StatementPage),
     transfer: (call, id) => ask(call, `/transfers/${id}`, wire.Transfer),
     transfers: (call, query) => sure(call, '/transfers/search', wire.TransferPage, query),
+    payment: (call, id) => ask(call, `/payments/${id}`, wire.Payment),
+    payments: (call, query) => sure(call, '/payments/search', wire.PaymentPage, query),
+    expiredPayments: (call, limit) =>
+      sure(call, `/payments/expired${search({ limit })}`, wire.ExpiredPayments),
     supply: (call) => sure(call, '/supply', wire.Supply),
     treasury: (call) => sure(call, '/treasury', wire.Treasury),
     fees: (call) => sure(call, '/fees', wire.FeeSnapshot),

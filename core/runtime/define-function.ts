@@ -1,7 +1,7 @@
 /** What a function file exports: rows of method, path, caller, shapes and one call into a verb. No host is known here. */
 import type { z } from 'zod'
 import type { Caller, Scope } from '#core/base/caller.ts'
-import type { ErrorTable } from '#core/base/errors.ts'
+import type { ErrorTable, Problem } from '#core/base/errors.ts'
 import type { Reply } from '#core/base/reply.ts'
 import type { Context } from '#core/platform/context.ts'
 
@@ -32,6 +32,14 @@ export interface Call<C, P, Q, B> {
   /** The client's address as the host sees it (behind trusted proxies: as they tell it). */
   readonly address: string
 }
+
+/** Errors as a foreign specification shapes them. */
+export interface ForeignErrors {
+  readonly shape: z.ZodType
+  readonly word: (problem: Problem) => object
+}
+/** problem+json of RFC 9457, RFC 6749 section 5.2, or another specification's. */
+export type ErrorStyle = 'problem' | 'oauth' | ForeignErrors
 
 type Output<S> = S extends z.ZodType ? z.output<S> : Record<string, never>
 
@@ -67,7 +75,7 @@ export interface RowSpec<P, Q, B> {
   /** Not counted by the rate limit (livez, readyz, peers). */
   readonly uncounted?: boolean
   /** Shape of errors: our problem+json, or that of a foreign specification. */
-  readonly errorStyle?: 'problem' | 'oauth'
+  readonly errorStyle?: ErrorStyle
 }
 
 export interface Row<C> {

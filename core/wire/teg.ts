@@ -171,6 +171,12 @@ export const Command = z.discriminatedUnion('op', [
   TransferCommand,
   RefundCommand,
   GrantCommand,
+  IssueTokenCommand,
+  RedeemTokenCommand,
+  CancelTokenCommand,
+  ExpireTokenCommand,
+  MintCommand,
+  BurnCommand,
 ])
 export type Command = z.input<typeof Command>
 
