@@ -108,7 +108,10 @@ begin
     verdict := null; kind := null; keep := op in (3, 4); fee := 0; ppm := 0; snap := null; amount := p_amount[i];
     f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
 
-    if op = 1 then
+    if op > 5 then
+      keep := false; verdict := array['not_found', 'The gate does not know this command yet.'];
+
+    elsif op = 1 then
       if a is not null and v_dids[a] = x ->> 'did' and v_owners[a] = (x ->> 'owner')::uuid then
         r_state[i] := case when v_known[a] then 6 else 5 end;
         v_known[a] := true;
