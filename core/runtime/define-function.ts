@@ -92,6 +92,8 @@ export interface FunctionGroup<C> {
   readonly bodyLimitBytes: number
   /** Requests at work at the same time in one process; beyond it 503 overloaded. */
   readonly concurrency: number
+  /** Callers may shorten the time of a call by X-Timeout-Ms (functions that only our own services call). */
+  readonly heedsTimeout: boolean
   readonly rows: readonly Row<C>[]
 }
 
@@ -100,6 +102,7 @@ export interface FunctionSpec<C> {
   timeoutSeconds?: number
   bodyLimitBytes?: number
   concurrency?: number
+  heedsTimeout?: boolean
   rows: readonly Row<C>[]
 }
 
@@ -110,6 +113,7 @@ export function defineFunction<C extends Context>(spec: FunctionSpec<C>): Functi
     timeoutSeconds: spec.timeoutSeconds ?? 30,
     bodyLimitBytes: spec.bodyLimitBytes ?? 1024 * 1024,
     concurrency: spec.concurrency ?? 2048,
+    heedsTimeout: spec.heedsTimeout ?? false,
     rows: spec.rows,
   }
 }

@@ -51,10 +51,19 @@ const CLIENT_GONE_STATUS = 499
 
 const anonymous: Caller = { kind: 'anonymous' }
 
-const timedOut = <C>(group: FunctionGroup<C>) =>
-  fail('timed_out', `${group.tag} allows ${group.timeoutSeconds} s; repeat with the same Idempotency-Key.`, {
-    extra: { limit: 'timeout', timeout_seconds: group.timeoutSeconds },
+const timedOut = <C>(group: FunctionGroup<C>, timeoutMs: number) => {
+  const seconds = timeoutMs / 1000
+  return fail('timed_out', `${group.tag} allows ${seconds} s; repeat with the same Idempotency-Key.`, {
+    extra: { limit: 'timeout', timeout_seconds: seconds },
   })
+}
+
+/** The time of a call: the function's, or less where a service of ours says how long it waits. */
+function timeoutOf<C>(group: FunctionGroup<C>, header: (name: string) => string | undefined): number {
+  const own = group.timeoutSeconds * 1000
+  const asked = group.heedsTimeout ? header('x-timeout-ms') : undefined
+  return asked !== undefined && /^\d{1,9}$/.test(asked) ? Math.min(own, Number(asked)) : own
+}
 
 /** The id that the client gave, where it is fit for a log, or a new one. */
 export const requestIdOf = (given: string | null | undefined, newId: () => string): string =>
@@ -71,13 +80,14 @@ export function openCall<C extends Context>(
 ): OpenCall<C> {
   const started = performance.now()
   const requestId = requestIdOf(header('x-request-id'), ports.newId)
+  const timeoutMs = timeoutOf(group, header)
   // Made when something waits or a row asks for its context: a row that answers at once is spared timer and signal.
   let held: { controller: AbortController; timer: NodeJS.Timeout } | undefined
   const hold = (): AbortController => {
     if (held) return held.controller
     const controller = new AbortController()
-    const leftMs = group.timeoutSeconds * 1000 - (performance.now() - started)
-    const timer = setTimeout(() => controller.abort(timedOut(group)), Math.max(0, leftMs))
+    const leftMs = timeoutMs - (performance.now() - started)
+    const timer = setTimeout(() => controller.abort(timedOut(group, timeoutMs)), Math.max(0, leftMs))
     held = { controller, timer }
     facts.onClose?.(() => controller.abort(new ClientGone('The client went away')))
     return controller
@@ -98,6 +108,7 @@ export function openCall<C extends Context>(
       caller,
       requestId,
       signal,
+      deadline: started + timeoutMs,
       newId: idMaker(ports.resources.clock, ports.resources.random),
       idempotencyKey: key,
       once,

@@ -170,7 +170,15 @@ function describe(command: ParsedCommand, spenders: Map<string, number>): Row {
     case 'burn': {
       const acting = command.op === 'mint' ? command.to_agent : command.from_agent
       const { key, amount, memo } = command
-      return { ...plain, acting, scope: `system:${command.op}`, key, hash: shorten(command.hash), amount, memo }
+      return {
+        ...plain,
+        acting,
+        scope: `system:${command.op}`,
+        key,
+        hash: shorten(command.hash),
+        amount,
+        memo,
+      }
     }
   }
 }
