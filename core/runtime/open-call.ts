@@ -134,6 +134,8 @@ export function openCall<C extends Context>(
       })
     },
     enter(caller, key, asked) {
+      // Nobody waits any more: what has not begun is not begun.
+      if (performance.now() - started >= timeoutMs) throw timedOut(group, timeoutMs)
       let made: { ctx: C; once: Once } | undefined
       const make = () => {
         const claim =
