@@ -48,10 +48,7 @@ export const TokenPayload = z.looseObject({
   authorization: z.looseObject({
     from: AgentRef,
     to: AgentRef,
-    value: z
-      .string()
-      .regex(/^[1-9][0-9]{0,15}$/)
-      .refine((text) => BigInt(text) <= AMOUNT_MAX),
+    value: z.string().refine((text) => /^[1-9][0-9]{0,15}$/.test(text) && BigInt(text) <= AMOUNT_MAX),
     validAfter: Seconds,
     validBefore: Seconds,
     /** 32 bytes; the key of the settlement. */
