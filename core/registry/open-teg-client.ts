@@ -105,6 +105,9 @@ export function openTegClient(options: TegClientOptions): TegClient {
     },
     async commands(call, commands) {
       refuseInsideTransaction('A call to the TEG')
+      // It would be linked to another caller's command: batches travel together.
+      if (wire.isLinked(commands.at(-1)))
+        throw failCommon('internal_error', undefined, { cause: new Error('The last command is linked') })
       return commands.length === 0 ? [] : send(call, commands)
     },
     balance: (call, agent, at) => ask(call, `/accounts/${agent}/balance${search({ at })}`, wire.Balance),

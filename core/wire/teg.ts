@@ -185,7 +185,16 @@ export const Command = z.discriminatedUnion('op', [
 export type Command = z.input<typeof Command>
 
 export const COMMANDS_MAX = 5000
-export const CommandBatch = z.strictObject({ commands: z.array(Command).min(1).max(COMMANDS_MAX) })
+/** The last command is linked to none: batches of several callers travel together. */
+export const CommandBatch = z.strictObject({
+  commands: z
+    .array(Command)
+    .min(1)
+    .max(COMMANDS_MAX)
+    .refine((commands) => !isLinked(commands.at(-1)), 'the last command may not be linked'),
+})
+export const isLinked = (command: { op: string; linked?: boolean | undefined } | undefined): boolean =>
+  command?.linked === true
 
 export const Transfer = z.strictObject({
   id: Uuid,

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
 import { isUuid } from '#core/base/ids.ts'
-import type { Command } from '#core/wire/teg.ts'
+import { type Command, isLinked } from '#core/wire/teg.ts'
 
 /** A command as the wire's shape gives it: amounts in micro-AVT. */
 export type ParsedCommand = z.output<typeof Command>
@@ -11,12 +11,16 @@ export interface GateArrays {
   readonly accounts: readonly string[]
   readonly dids: readonly string[]
   readonly keys: readonly string[]
+  /** Tasks that send commands under a fence. */
+  readonly tasks: readonly string[]
   readonly op: readonly number[]
   readonly id: readonly string[]
   readonly idem: readonly string[]
   readonly hash: readonly string[]
   readonly key: readonly string[]
   readonly twin: readonly number[]
+  /** Linked to the next command; empty when none is. */
+  readonly linked: readonly boolean[]
   readonly from: readonly (number | null)[]
   readonly to: readonly (number | null)[]
   readonly amount: readonly (bigint | null)[]
@@ -87,19 +91,28 @@ export function encodeCommands(commands: readonly ParsedCommand[], newId: () => 
     accounts,
     dids,
     keys: [...spenders.keys()],
+    tasks: [...new Set(commands.flatMap((command) => fenceOf(command)?.task ?? []))].sort(),
     op: commands.map((command) => ops[command.op]),
     id: ids,
     idem,
     hash: rows.map((row) => row.hash),
     key: rows.map((row) => row.key),
     twin,
+    linked: commands.some(isLinked) ? commands.map(isLinked) : [],
     from: rows.map((row) => place(row.acting)),
     to: rows.map((row) => place(row.payee)),
     amount: rows.map((row) => row.amount),
     memo: rows.map((row) => row.memo),
     reference: rows.map((row) => row.reference),
-    extra: rows.map((row) => row.extra && JSON.stringify(row.extra)),
+    extra: rows.map((row, i) => encodeExtra(row.extra, fenceOf(commands[i] as ParsedCommand))),
   }
+}
+
+const fenceOf = (command: ParsedCommand) => ('fence' in command ? (command.fence ?? null) : null)
+
+function encodeExtra(extra: Row['extra'], fence: ReturnType<typeof fenceOf>): string | null {
+  if (fence) return JSON.stringify({ ...extra, fence })
+  return extra && JSON.stringify(extra)
 }
 
 const plain = { payee: null, amount: null, memo: null, reference: null, extra: null } as const
