@@ -406,7 +406,10 @@ describe('reading', () => {
       headers: { accept: 'text/csv' },
     })
     expect(csv.text.split('\r\n')[1]).toContain(',payment,out,7,')
-    const none = await system.api.get(`${path}/statement`, { token: alice.token, query: { to: '2001-01-01T00:00:00Z' } })
+    const none = await system.api.get(`${path}/statement`, {
+      token: alice.token,
+      query: { to: '2001-01-01T00:00:00Z' },
+    })
     expect(none.body.items).toEqual([])
   })
 })
