@@ -6,6 +6,7 @@ import { openInnerHttp, wasUnsent } from '#core/platform/inner-http.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
 import type { TegCall, TegClient } from '#core/registry/teg-client.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
+import { Command } from '#core/wire/teg.ts'
 import { openTcpProxy, type TcpProxy } from '#test/support/tcp-proxy.ts'
 import { anyCall, newAgent, SERVICE_TOKEN, startTeg, transfer } from '#test/support/teg.ts'
 
@@ -242,6 +243,18 @@ test('the TEG does not begin what nobody waits for, and tells so', async () => {
   expect(await t.available(from)).toBe('10')
   expect((await ask({ 'x-timeout-ms': '5000' })).status).toBe(200)
   expect((await ask({ 'x-timeout-ms': 'soon' })).status).toBe(200)
+})
+
+test('a command whose caller has left before its turn at the gate is not begun, and its neighbour is', async () => {
+  const [from, to] = await pair()
+  const leaver = new AbortController()
+  const parse = (amount: string) => Command.parse(transfer(from, to, amount))
+  const left = t.teg.gate.post([parse('4')], leaver.signal)
+  const stays = t.teg.gate.post([parse('1')], new AbortController().signal)
+  leaver.abort(new Error('gone'))
+  await expect(left).rejects.toThrow('gone')
+  expect(await stays).toMatchObject([{ ok: true }])
+  expect(await t.available(from)).toBe('9')
 })
 
 test('an address without a listener, without a name or without a route is told apart from a broken connection', async () => {

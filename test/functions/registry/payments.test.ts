@@ -55,7 +55,7 @@ beforeAll(async () => {
   payer = await seedAgent(system, alice.account)
   payee = await seedAgent(system, bob.account)
   await seedGrant(system, alice.account, payer.id, 100_000_000_000n)
-  expect(await payGrant(registryContext(system.registry), alice.account)).toBe('granted')
+  expect(await payGrant(registryContext(system.registry), alice.account, 30_000)).toBe('granted')
 })
 
 describe('POST /payments/tokens', () => {
