@@ -6,6 +6,7 @@ export const timetable = {
   'genesis-grants': { service: 'registry', everySeconds: 60, load: () => import('./genesis-grants.ts') },
   lexicon: { service: 'registry', everySeconds: 86_400, load: () => import('./lexicon.ts') },
   'mail-outbox': { service: 'registry', everySeconds: 60, load: () => import('./mail-outbox.ts') },
+  'payment-expiry': { service: 'registry', everySeconds: 60, load: () => import('./payment-expiry.ts') },
   retention: { service: 'registry', everySeconds: 3600, load: () => import('./retention.ts') },
   'settle-agents': { service: 'registry', everySeconds: 60, load: () => import('./settle-agents.ts') },
 } as const satisfies Timetable

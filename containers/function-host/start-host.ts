@@ -5,6 +5,7 @@ import type { Config } from '#core/platform/config.ts'
 import { idMaker, type Resources, systemClock, systemRandom } from '#core/platform/context.ts'
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
+import { type InnerHttp, openInnerHttp } from '#core/platform/inner-http.ts'
 import type { Log } from '#core/platform/log.ts'
 import { openMetrics } from '#core/platform/metrics.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
@@ -42,6 +43,7 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
   const services: Record<string, RunningService> = {}
   let newOperatorKey: string | null = null
   let localTeg: Awaited<ReturnType<typeof buildTeg>> | null = null
+  const http = databases.registry && config.TEG_URL ? openInnerHttp(config.TEG_URL) : null
 
   const metricsServer =
     config.METRICS_PORT > 0 ? await serveMetrics(metrics, config.METRICS_PORT, config.BIND_ADDRESS) : null
@@ -54,7 +56,7 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
   }
   if (databases.registry) {
     const resources: Resources = { ...shared, db: databases.registry }
-    const teg = connectTeg(config, token, localTeg)
+    const teg = connectTeg(http, token, localTeg)
     const holder = `${hostname()}/${process.pid}`
     const registry = await startRegistry({ config, resources, teg, metrics, draining, holder })
     newOperatorKey = registry.newOperatorKey
@@ -75,6 +77,7 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
       )
       await Promise.all(running.map((service) => service.stop()))
       await metricsServer?.stop()
+      await http?.close()
       await coordination.close()
       await databases.close()
     },
@@ -98,12 +101,11 @@ async function serveTeg(
 }
 
 function connectTeg(
-  config: Config,
+  http: InnerHttp | null,
   token: string,
   local: Awaited<ReturnType<typeof buildTeg>> | null,
 ): TegClient {
-  if (config.TEG_URL)
-    return openTegClient({ token, newId, fetch: (request) => fetch(request), baseUrl: config.TEG_URL })
+  if (http) return openTegClient({ token, newId, http })
   if (!local) throw new Error('The registry has neither TEG_URL nor a TEG in its process')
   return openTegClient({
     token,

@@ -30,6 +30,8 @@ export interface Context extends Resources {
   readonly requestId: string
   /** Aborts at the deadline, when the client goes away and when the host drains. */
   readonly signal: AbortSignal
+  /** When the signal aborts by time, as performance.now(): passed on to other services. */
+  readonly deadline?: number | undefined
   /** A new UUIDv7. */
   readonly newId: () => string
   /** The Idempotency-Key of the request, if any. */

@@ -24,6 +24,8 @@ import type {
 export interface TegCall {
   readonly requestId: string
   readonly signal: AbortSignal
+  /** When nobody waits for the answer any more, as performance.now(); the TEG is told how long that is. */
+  readonly deadline?: number | undefined
 }
 
 /**
@@ -44,7 +46,7 @@ export interface TegClient {
   ): Promise<z.infer<typeof StatementPage> | null>
   transfer(call: TegCall, id: string): Promise<Transfer | null>
   transfers(call: TegCall, search: z.input<typeof TransferSearch>): Promise<z.infer<typeof TransferPage>>
-  /** A payment token by id. */
+  /** Null: there is no such payment token. */
   payment(call: TegCall, id: string): Promise<Payment | null>
   payments(call: TegCall, search: z.input<typeof PaymentSearch>): Promise<z.infer<typeof PaymentPage>>
   /** Active tokens whose time is over, oldest first. */

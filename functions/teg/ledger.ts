@@ -28,6 +28,7 @@ const inside = { callers: ['service'], idempotency: 'none' } as const
 export default defineFunction<TegContext>({
   tag: 'teg-ledger',
   bodyLimitBytes: 64 * 1024 * 1024,
+  heedsTimeout: true,
   rows: [
     post(
       '/commands',

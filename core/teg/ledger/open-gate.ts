@@ -17,10 +17,11 @@ const TRIES_MAX = 4
 
 export interface Gate {
   /**
-   * Runs commands in order, in one batch together with what else is queued.
+   * Runs commands in order, in one batch together with what else is queued. What has not begun when the signal aborts is
+   * not begun.
    * @throws 503 overloaded when the queue is full, 503 ledger_unavailable when the database is away
    */
-  post(commands: readonly ParsedCommand[]): Promise<Outcome[]>
+  post(commands: readonly ParsedCommand[], signal?: AbortSignal): Promise<Outcome[]>
   /** Commands that wait. */
   queued(): number
 }
@@ -39,6 +40,7 @@ export interface GateOptions {
 
 interface Waiting {
   readonly commands: readonly ParsedCommand[]
+  readonly signal: AbortSignal | undefined
   readonly resolve: (outcomes: Outcome[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -61,18 +63,25 @@ export function openGate(options: GateOptions): Gate {
       count++
     }
     queued -= size
-    return queue.splice(0, count)
+    return queue.splice(0, count).filter((entry) => {
+      if (!entry.signal?.aborted) return true
+      entry.reject(entry.signal.reason)
+      return false
+    })
   }
   const run = async () => {
     busy++
     // What arrives in the same turn of the event loop travels together.
     await Promise.resolve()
-    while (queue.length > 0) await runBatch(options, take())
+    while (queue.length > 0) {
+      const batch = take()
+      if (batch.length > 0) await runBatch(options, batch)
+    }
     busy--
   }
   return {
     queued: () => queued,
-    async post(commands) {
+    async post(commands, signal) {
       if (isLinked(commands.at(-1))) throw new Error('The last command of a call is linked to nothing')
       if (queued + commands.length > queuedMax)
         throw fail('overloaded', `${queued} commands are waiting; nothing was done.`, {
@@ -80,7 +89,7 @@ export function openGate(options: GateOptions): Gate {
         })
       queued += commands.length
       return new Promise((resolve, reject) => {
-        queue.push({ commands, resolve, reject })
+        queue.push({ commands, signal, resolve, reject })
         if (busy < lanes) void run()
       })
     },
