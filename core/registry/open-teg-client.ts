@@ -107,6 +107,9 @@ export function openTegClient(options: TegClientOptions): TegClient {
     },
     async commands(call, commands) {
       refuseInsideTransaction('A call to the TEG')
+      // It would be linked to another caller's command: batches travel together.
+      if (wire.isLinked(commands.at(-1)))
+        throw failCommon('internal_error', undefined, { cause: new Error('The last command is linked') })
       return commands.length === 0 ? [] : send(call, commands)
     },
     balance: (call, agent, at) => ask(call, `/accounts/${agent}/balance${search({ at })}`, wire.Balance),
@@ -114,6 +117,10 @@ export function openTegClient(options: TegClientOptions): TegClient {
       ask(call, `/accounts/${agent}/statement${search({ ...query })}`, wire.StatementPage),
     transfer: (call, id) => ask(call, `/transfers/${id}`, wire.Transfer),
     transfers: (call, query) => sure(call, '/transfers/search', wire.TransferPage, query),
+    payment: (call, id) => ask(call, `/payments/${id}`, wire.Payment),
+    payments: (call, query) => sure(call, '/payments/search', wire.PaymentPage, query),
+    expiredPayments: (call, limit) =>
+      sure(call, `/payments/expired${search({ limit })}`, wire.ExpiredPayments),
     supply: (call) => sure(call, '/supply', wire.Supply),
     treasury: (call) => sure(call, '/treasury', wire.Treasury),
     fees: (call) => sure(call, '/fees', wire.FeeSnapshot),

@@ -69,6 +69,8 @@ export const SetStatus = z.strictObject({
   status: AccountStatus,
   /** Only with `closed`: where what is left goes, in the same command, without fee. */
   move_balance_to: AgentRef.nullable(),
+  /** Of a sweep that repairs statuses. */
+  fence: TaskFence.optional(),
 })
 /** Moves AVT. `hash` covers the operation and the fields as the caller named them, amounts canonical. */
 export const TransferCommand = z.strictObject({
@@ -103,6 +105,8 @@ export const GrantCommand = z.strictObject({
   amount: AmountIn,
   /** AVT per UTC day over all grants; beyond it the outcome is `budget_exhausted`, which is NOT stored: it stays due. */
   budget_per_day: AmountIn,
+  /** Of the sweep of due grants. */
+  fence: TaskFence.optional(),
 })
 /**
  * Issues a payment token: reserves the amount (`held` rises, `balance` does not move) until it is redeemed, cancelled
@@ -171,11 +175,26 @@ export const Command = z.discriminatedUnion('op', [
   TransferCommand,
   RefundCommand,
   GrantCommand,
+  IssueTokenCommand,
+  RedeemTokenCommand,
+  CancelTokenCommand,
+  ExpireTokenCommand,
+  MintCommand,
+  BurnCommand,
 ])
 export type Command = z.input<typeof Command>
 
 export const COMMANDS_MAX = 5000
-export const CommandBatch = z.strictObject({ commands: z.array(Command).min(1).max(COMMANDS_MAX) })
+/** The last command is linked to none: batches of several callers travel together. */
+export const CommandBatch = z.strictObject({
+  commands: z
+    .array(Command)
+    .min(1)
+    .max(COMMANDS_MAX)
+    .refine((commands) => !isLinked(commands.at(-1)), 'the last command may not be linked'),
+})
+export const isLinked = (command: { op: string; linked?: boolean | undefined } | undefined): boolean =>
+  command?.linked === true
 
 export const Transfer = z.strictObject({
   id: Uuid,

@@ -10,22 +10,50 @@ export async function numberOutbox(db: Queryable): Promise<void> {
   await db.query('select teg.number_outbox($1::integer)', [BATCHES_MAX])
 }
 
+/** An event's number and what it is made from: a movement, or a token (issued: `token_event` 1; its end: 2 to 4). */
+export interface EventKey {
+  number: bigint
+  seq: bigint
+  token_event: number | null
+}
+
+/** Events after a number, in order. A redemption is two: the movement, then the token's end. */
+export function readEventKeys(db: Queryable, after: bigint, limit: number): Promise<EventKey[]> {
+  return db.query<EventKey>(
+    `select n.number, n.seq, n.token_event
+     from (select b.number_last, b.number_first, b.base from teg.outbox_numbered b
+       where b.number_last > $1::bigint and b.number_first <= $1::bigint + $2::integer
+       order by b.number_last limit $2::integer) b
+     cross join lateral (
+       select e.seq, e.token_event, b.number_first - 1 + row_number() over (order by e.seq, e.token_event nulls first) as number
+       from (select m.seq, null::smallint as token_event from teg.transfers m
+           where m.seq >= b.base and m.seq < b.base + 5000 and m.code is null
+         union all select k.seq, 1::smallint from teg.tokens k where k.seq >= b.base and k.seq < b.base + 5000
+         union all select s.seq, s.status from teg.token_steps s where s.seq >= b.base and s.seq < b.base + 5000) e) n
+     where n.number > $1::bigint order by n.number limit $2::integer`,
+    [after, limit],
+  )
+}
+
 export type EventRow = TransferRow & { number: bigint }
 
-/** Events after a number, in order. */
-export function readEvents(db: Queryable, after: bigint, limit: number): Promise<EventRow[]> {
+/** Movements among the events after a number, in order. */
+export function readMovements(db: Queryable, after: bigint, limit: number): Promise<EventRow[]> {
   return db.query<EventRow>(
     `select n.number, t.seq, t.id, t.kind, t.scope, t.key, t.from_agent, p.did as from_did, t.to_agent, q.did as to_did,
        t.amount, t.fee, t.fee_ppm, t.memo, t.reference, t.refund_of, t.from_seq, t.from_balance, t.from_held, t.to_seq,
        t.to_balance, t.code, t.detail, t.created_at
-     from (select b.number_last, b.number_first, b.base from teg.outbox_numbered b
-       where b.number_last > $1::bigint and b.number_first <= $1::bigint + $2::integer
-       order by b.number_last limit $2::integer) b
-     cross join lateral (select m.seq, b.number_first - 1 + row_number() over (order by m.seq) as number
-       from teg.transfers m where m.seq >= b.base and m.seq < b.base + 5000 and m.code is null) n
+     from teg.outbox_numbered b
+     cross join lateral (
+       select e.seq, e.movement, b.number_first - 1 + row_number() over (order by e.seq, e.movement desc) as number
+       from (select m.seq, true as movement from teg.transfers m
+           where m.seq >= b.base and m.seq < b.base + 5000 and m.code is null
+         union all select k.seq, false from teg.tokens k where k.seq >= b.base and k.seq < b.base + 5000
+         union all select s.seq, false from teg.token_steps s where s.seq >= b.base and s.seq < b.base + 5000) e) n
      join teg.transfers t on t.seq = n.seq
      left join teg.accounts p on p.id = t.from_agent left join teg.accounts q on q.id = t.to_agent
-     where n.number > $1::bigint order by n.number limit $2::integer`,
+     where b.number_last > $1::bigint and n.movement and n.number > $1::bigint
+     order by b.number_last, n.number limit $2::integer`,
     [after, limit],
   )
 }

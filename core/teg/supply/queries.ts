@@ -2,6 +2,11 @@
  * A system account is its folded row and the deltas that are not yet folded; the gate folds them, so that they stay few. */
 import type { Queryable } from '#core/platform/database/database.ts'
 
+/** Whether this TEG has minting authority: what its database holds against issuance beside grants. */
+export async function setMinting(db: Queryable, minting: boolean): Promise<void> {
+  await db.query('update teg.meta set minting = $1::boolean where minting <> $1::boolean', [minting])
+}
+
 /** Sums come as text: they may pass int8. */
 export interface SupplyRow {
   issued: string
@@ -52,7 +57,7 @@ export async function readTreasuryRow(db: Queryable, time: Date | null): Promise
      from (
        select s.balance as amount, s.credited from teg.system_accounts s where s.account = 'treasury'
        union all
-       select d.amount, greatest(d.amount, 0) from teg.system_deltas d where d.account = 'treasury'
+       select d.amount, case when d.minted then 0 else greatest(d.amount, 0) end from teg.system_deltas d where d.account = 'treasury'
      ) p`,
     [time],
   )
