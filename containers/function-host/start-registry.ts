@@ -84,17 +84,18 @@ export async function startRegistry(
     ...backgroundCall(resources, name, signal),
   })
   Object.assign(loops, startHints(resources, open))
+  const lease = leaseSettingsOf(config.TASK_LEASE_MS)
   const schedules = startSchedules<RegistryContext>({
     service: 'registry',
     timetable,
     resources: base,
     contextOf: (context) => ({ ...resources, ...context }),
-    runs: keepRuns(base),
-    leases: leasesOf(base, leaseSettingsOf(config.TASK_LEASE_MS)),
+    runs: keepRuns(base, 'registry', lease.giveUpMs),
+    leases: leasesOf(base, lease),
     holder: start.holder,
     observe: start.metrics.observeTask,
     note: start.metrics.noteTask,
-    settings: leaseSettingsOf(config.TASK_LEASE_MS),
+    settings: lease,
   })
   start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0)
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)

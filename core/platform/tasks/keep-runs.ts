@@ -43,9 +43,17 @@ export interface TaskLook {
 /** The setting that stands for the interval of a task. */
 export const intervalSetting = (task: string): string => `task_${publicName(task)}_interval_seconds`
 
-export function keepRuns({ db, clock }: Pick<Resources, 'db' | 'clock'>, schema: Schema = 'registry') {
+/** A fenced transaction that stands still for so long is ended by the server: its process is frozen or gone. */
+const IDLE_MS = 10_000
+
+export function keepRuns(
+  { db, clock }: Pick<Resources, 'db' | 'clock'>,
+  schema: Schema = 'registry',
+  idleMs = IDLE_MS,
+) {
+  const idle = db.kind === 'pg' ? idleMs : 0
   const newest = async (tx: Transaction, task: string): Promise<Epoch | null> => {
-    const [row] = await lockEpoch(tx, schema, task)
+    const [row] = await lockEpoch(tx, schema, task, idle)
     return row ? { incarnation: row.incarnation, counter: row.epoch } : null
   }
   /**
@@ -79,7 +87,7 @@ export function keepRuns({ db, clock }: Pick<Resources, 'db' | 'clock'>, schema:
 
     /** The next epoch of a task, for a new holder. */
     async takeEpoch(task: string, holder: string): Promise<Epoch> {
-      const [row] = await db.transaction((tx) => nextEpoch(tx, schema, task, holder, clock.fixed))
+      const [row] = await nextEpoch(db, schema, task, holder, clock.fixed)
       if (!row) throw new Error('no epoch was given')
       return { incarnation: row.incarnation, counter: row.epoch }
     },

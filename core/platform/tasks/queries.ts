@@ -7,8 +7,8 @@ export type Schema = 'registry' | 'teg'
 export type Trigger = 'clock' | 'catchup' | 'manual'
 
 /** Waits for open transactions of the holder before: their epoch is locked in share mode. */
-export const nextEpoch = (tx: Transaction, s: Schema, task: string, holder: string, time: Time) =>
-  tx.query<{ incarnation: number; epoch: bigint }>(
+export const nextEpoch = (on: Queryable, s: Schema, task: string, holder: string, time: Time) =>
+  on.query<{ incarnation: number; epoch: bigint }>(
     `insert into ${s}.task_epochs as t (task, incarnation, epoch, holder, acquired_at)
      values ($1, (select i.number from ${s}.incarnation i), 1, $2, coalesce($3::timestamptz, clock_timestamp()))
      on conflict (task) do update set incarnation = excluded.incarnation, epoch = t.epoch + 1,
@@ -31,10 +31,15 @@ export const markReleased = (on: Queryable, s: Schema, task: string, epoch: Epoc
     [task, epoch.incarnation, epoch.counter, time],
   )
 
-export const lockEpoch = (tx: Transaction, s: Schema, task: string) =>
+/**
+ * Until the transaction ends nobody gets a newer epoch. A process that freezes inside it must not hold that up for ever:
+ * the server ends a transaction that is idle for so long (0: never).
+ */
+export const lockEpoch = (tx: Transaction, s: Schema, task: string, idleMs: number) =>
   tx.query<{ incarnation: number; epoch: bigint }>(
-    `select incarnation, epoch from ${s}.task_epochs where task = $1 for share`,
-    [task],
+    `select incarnation, epoch, set_config('idle_in_transaction_session_timeout', $2::text, true)
+     from ${s}.task_epochs where task = $1 for share`,
+    [task, String(Math.ceil(idleMs))],
   )
 
 export const takeLeaseRow = (
