@@ -27,7 +27,10 @@ export interface FleetWorker {
 }
 
 /** A fresh, migrated database with the book in which workers write. */
-export async function proofDatabase(server: PrivatePostgres, name: string): Promise<{ url: string; db: Database }> {
+export async function proofDatabase(
+  server: PrivatePostgres,
+  name: string,
+): Promise<{ url: string; db: Database }> {
   const admin = openPg({ url: server.url, max: 1 })
   await admin.query(`create database ${name}`)
   await admin.close()
@@ -45,7 +48,10 @@ export async function proofDatabase(server: PrivatePostgres, name: string): Prom
 }
 
 export async function startWorker(spec: WorkerSpec): Promise<FleetWorker> {
-  const child = fork(SCRIPT, { env: { PATH: process.env.PATH, WORKER: JSON.stringify(spec) }, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  const child = fork(SCRIPT, {
+    env: { PATH: process.env.PATH, WORKER: JSON.stringify(spec) },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
   const told: Told[] = []
   let errors = ''
   const listeners = new Set<() => void>()
@@ -110,7 +116,10 @@ export async function startFleet(
 export const stopFleet = (fleet: readonly FleetWorker[]) => Promise.all(fleet.map((worker) => worker.stop()))
 
 /** The process that holds a task now, by the database. */
-export async function leaderOf(db: Database, task: string): Promise<{ holder: string; epoch: bigint } | null> {
+export async function leaderOf(
+  db: Database,
+  task: string,
+): Promise<{ holder: string; epoch: bigint } | null> {
   const [row] = await db.query<{ holder: string; epoch: bigint }>(
     'select holder, epoch from registry.task_epochs where task = $1 and released_at is null',
     [task],

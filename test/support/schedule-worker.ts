@@ -1,5 +1,5 @@
 /** A process that runs tasks of a test's timetable on real servers: configured by its environment, told by its parent. */
-import { openTegClient } from '#core/registry/open-teg-client.ts'
+
 import { type Context, type Resources, systemClock, systemRandom } from '#core/platform/context.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import { openRedis } from '#core/platform/coordination/redis.ts'
@@ -7,8 +7,9 @@ import { openPg } from '#core/platform/database/pg.ts'
 import { openLog } from '#core/platform/log.ts'
 import { keepLeases } from '#core/platform/tasks/keep-leases.ts'
 import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
-import type { Schema } from '#core/platform/tasks/queries.ts'
 import type { CatchUp } from '#core/platform/tasks/line.ts'
+import type { Schema } from '#core/platform/tasks/queries.ts'
+import { openTegClient } from '#core/registry/open-teg-client.ts'
 import type { Run, Timetable } from '#core/runtime/define-schedule.ts'
 import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
 import { leaseSettingsOf } from '#core/runtime/leases/hold-lease.ts'
@@ -47,7 +48,8 @@ export type Told =
   | { what: 'outcome'; task: string; slot: string; epoch: string; outcome: string }
   | { what: 'stopped' }
 
-const tell = (told: Told) => new Promise<void>((resolve) => process.send?.(told, () => resolve()) ?? resolve())
+const tell = (told: Told) =>
+  new Promise<void>((resolve) => process.send?.(told, () => resolve()) ?? resolve())
 
 const spec = JSON.parse(process.env.WORKER ?? '{}') as WorkerSpec
 const schema = spec.schema ?? 'registry'
@@ -61,13 +63,10 @@ const rows = keepLeases(resources, schema)
 async function write(ctx: Context, task: string, run: Run, hold: () => Promise<void>): Promise<void> {
   const { incarnation, counter } = run.epoch
   await ctx.db.transaction(async (tx) => {
-    await tx.query('insert into proof.writes (task, slot, incarnation, epoch, holder) values ($1, $2, $3, $4, $5)', [
-      task,
-      run.slot,
-      incarnation,
-      counter,
-      spec.holder,
-    ])
+    await tx.query(
+      'insert into proof.writes (task, slot, incarnation, epoch, holder) values ($1, $2, $3, $4, $5)',
+      [task, run.slot, incarnation, counter, spec.holder],
+    )
     await tx.query(
       'insert into proof.effects (task, slot, epoch) values ($1, $2, $3) on conflict (task, slot) do nothing',
       [task, run.slot, counter],
@@ -130,7 +129,7 @@ async function grant(
       agent: deed.agent,
       amount: '5',
       budget_per_day: '1000',
-      fence: ctx.fence ?? null,
+      ...(ctx.fence ? { fence: ctx.fence } : {}),
     },
   )
   await tell({ what: 'outcome', outcome: outcome.error?.code ?? 'done', ...facts })

@@ -16,10 +16,8 @@ export const showEpoch = ({ incarnation, counter }: Epoch): string => `${incarna
 
 /** A newer holder of the task exists: this one must stop. */
 export class FencedOut extends Error {
-  constructor(task: string, epoch: Epoch, newest: Epoch | null) {
-    super(
-      `epoch ${showEpoch(epoch)} of the task ${task} is over: the newest is ${newest ? showEpoch(newest) : 'unknown'}`,
-    )
+  constructor(task: string, epoch: string, newest: string | null) {
+    super(`epoch ${epoch} of the task ${task} is over: the newest is ${newest ?? 'unknown'}`)
     this.name = 'FencedOut'
   }
 }

@@ -1,7 +1,7 @@
 /** Keeps epochs and runs of tasks in a service's database: what the runtime's schedules are given as their store. */
 import type { Resources } from '../context.ts'
 import type { Transaction } from '../database/database.ts'
-import { type Epoch, FencedOut, publicName, sameEpoch } from './epoch.ts'
+import { type Epoch, FencedOut, publicName, sameEpoch, showEpoch } from './epoch.ts'
 import {
   abandonRun,
   type ClaimValues,
@@ -62,7 +62,8 @@ export function keepRuns(
    */
   const fence = async (tx: Transaction, task: string, epoch: Epoch): Promise<void> => {
     const found = await newest(tx, task)
-    if (!found || !sameEpoch(found, epoch)) throw new FencedOut(task, epoch, found)
+    if (!found || !sameEpoch(found, epoch))
+      throw new FencedOut(task, showEpoch(epoch), found && showEpoch(found))
   }
   return {
     fence,

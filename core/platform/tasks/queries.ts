@@ -4,12 +4,17 @@ import type { Epoch } from './epoch.ts'
 
 type Time = Date | null
 export type Schema = 'registry' | 'teg'
+/** In the TEG's schema `task_epochs` is what the gate has seen of the registry's tasks. */
+const epochs: Readonly<Record<Schema, string>> = {
+  registry: 'registry.task_epochs',
+  teg: 'teg.singleton_epochs',
+}
 export type Trigger = 'clock' | 'catchup' | 'manual'
 
 /** Waits for open transactions of the holder before: their epoch is locked in share mode. */
 export const nextEpoch = (on: Queryable, s: Schema, task: string, holder: string, time: Time) =>
   on.query<{ incarnation: number; epoch: bigint }>(
-    `insert into ${s}.task_epochs as t (task, incarnation, epoch, holder, acquired_at)
+    `insert into ${epochs[s]} as t (task, incarnation, epoch, holder, acquired_at)
      values ($1, (select i.number from ${s}.incarnation i), 1, $2, coalesce($3::timestamptz, clock_timestamp()))
      on conflict (task) do update set incarnation = excluded.incarnation, epoch = t.epoch + 1,
        holder = excluded.holder, acquired_at = excluded.acquired_at, released_at = null
@@ -26,7 +31,7 @@ export const raiseIncarnation = (on: Queryable, s: Schema, seen: number) =>
 
 export const markReleased = (on: Queryable, s: Schema, task: string, epoch: Epoch, time: Time) =>
   on.query(
-    `update ${s}.task_epochs set released_at = coalesce($4::timestamptz, clock_timestamp())
+    `update ${epochs[s]} set released_at = coalesce($4::timestamptz, clock_timestamp())
      where task = $1 and incarnation = $2 and epoch = $3`,
     [task, epoch.incarnation, epoch.counter, time],
   )
@@ -38,7 +43,7 @@ export const markReleased = (on: Queryable, s: Schema, task: string, epoch: Epoc
 export const lockEpoch = (tx: Transaction, s: Schema, task: string, idleMs: number) =>
   tx.query<{ incarnation: number; epoch: bigint }>(
     `select incarnation, epoch, set_config('idle_in_transaction_session_timeout', $2::text, true)
-     from ${s}.task_epochs where task = $1 for share`,
+     from ${epochs[s]} where task = $1 for share`,
     [task, String(Math.ceil(idleMs))],
   )
 

@@ -1,10 +1,11 @@
--- Background tasks of the TEG: it uses no Redis, its singletons lease here. The same tables as in the registry.
+-- Background tasks of the TEG: it uses no Redis, its singletons lease here. The same tables as in the registry; their
+-- epochs have a name of their own, because teg.task_epochs keeps what was seen of the registry's tasks.
 create table teg.incarnation (
   one boolean primary key default true check (one),
   number integer not null default 0 check (number >= 0)
 );
 insert into teg.incarnation default values;
-create table teg.task_epochs (
+create table teg.singleton_epochs (
   task text primary key,
   incarnation integer not null default 0,
   epoch bigint not null,

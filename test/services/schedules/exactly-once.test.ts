@@ -6,8 +6,8 @@ import { childrenOf } from '#test/bench/usage.ts'
 import { hasRedis, type OwnRedis, startRedis } from '#test/support/own-redis.ts'
 import {
   type FleetWorker,
-  leaderOf,
   type Ledger,
+  leaderOf,
   proofDatabase,
   readLedger,
   startFleet,
@@ -17,7 +17,8 @@ import {
 import type { WorkerSpec } from '#test/support/schedule-worker.ts'
 
 const present = installedMajors().length > 0 && hasRedis()
-if (!present && process.env.REQUIRE_SERVICES === '1') throw new Error('PostgreSQL and Redis must be installed')
+if (!present && process.env.REQUIRE_SERVICES === '1')
+  throw new Error('PostgreSQL and Redis must be installed')
 
 const TTL_MS = 1500
 const TASKS = ['one', 'two', 'three', 'four', 'five', 'six']
@@ -117,8 +118,15 @@ describe.skipIf(!present)('two hosts of four workers each', () => {
       await redis.command('CLIENT', 'PAUSE', 1200, 'ALL')
       await wait(2500)
       const value = 'x'.repeat(1000)
-      await redis.command('EVAL', `for i = 1, 20000 do redis.call('SET', 'flood:' .. i, ARGV[1], 'PX', 60000) end`, 0, value)
-      expect(Number(/evicted_keys:(\d+)/.exec(String(await redis.command('INFO', 'stats')))?.[1])).toBeGreaterThan(0)
+      await redis.command(
+        'EVAL',
+        `for i = 1, 20000 do redis.call('SET', 'flood:' .. i, ARGV[1], 'PX', 60000) end`,
+        0,
+        value,
+      )
+      expect(
+        Number(/evicted_keys:(\d+)/.exec(String(await redis.command('INFO', 'stats')))?.[1]),
+      ).toBeGreaterThan(0)
       await wait(1500)
       await redis.kill()
       await wait(TTL_MS * 2)
