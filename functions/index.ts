@@ -25,6 +25,11 @@ export const registryDoors = {
   events: { service: 'registry', prefix: `${API}/events`, load: () => import('./registry/events.ts') },
   audit: { service: 'registry', prefix: `${API}/audit`, load: () => import('./registry/audit.ts') },
   operator: { service: 'registry', prefix: `${API}/operator`, load: () => import('./registry/operator.ts') },
+  tasks: {
+    service: 'registry',
+    prefix: `${API}/operator/tasks`,
+    load: () => import('./registry/tasks.ts'),
+  },
   health: { service: 'registry', prefix: '', load: () => import('./registry/health.ts') },
 } as const satisfies Record<string, Door<RegistryContext>>
 

@@ -3,6 +3,7 @@
 import type { Config } from '#core/platform/config.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
 import { openMailer } from '#core/platform/mail.ts'
+import { describeLine } from '#core/platform/tasks/line.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
 import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
@@ -12,10 +13,12 @@ import { tierReader } from '#core/registry/settings/read-tiers.ts'
 import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
+import type { Timetable } from '#core/runtime/define-schedule.ts'
 import { describeApi } from '#core/runtime/describe-api.ts'
 import type { TierOf } from '#core/runtime/limit-rate.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import { registryDoors } from '#functions/index.ts'
+import { timetable } from '#schedules/index.ts'
 import { serveDocuments } from './serve-documents.ts'
 import { serveMailPages } from './serve-mail-pages.ts'
 import { VERSION } from './version.ts'
@@ -42,7 +45,8 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   const keys = await openKeyRing(base, config.SECRET_KEY)
   const mailer = openMailer(config)
   const feed = openJournalHub(base)
-  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake }
+  const tasks = linesOf(timetable)
+  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake, tasks }
   const resources: RegistryResources = { ...base, ...held }
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
@@ -73,3 +77,8 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   )
   return { app, resources, mounted: mounted as readonly Mounted<never>[], tierOf }
 }
+
+const linesOf = (lines: Timetable) =>
+  Object.entries(lines)
+    .filter(([, line]) => line.service === 'registry')
+    .map(([task, line]) => describeLine(task, line))

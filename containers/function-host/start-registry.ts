@@ -5,6 +5,8 @@ import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.t
 import type { Config } from '#core/platform/config.ts'
 import { idMaker, type Resources } from '#core/platform/context.ts'
 import type { Metrics } from '#core/platform/metrics.ts'
+import { keepLeases } from '#core/platform/tasks/keep-leases.ts'
+import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
 import { ensureOperatorKey } from '#core/registry/accounts/credentials/ensure-operator-key.ts'
 import { checkPublicUrl } from '#core/registry/agents/check-public-url.ts'
 import { refreshOrigins } from '#core/registry/agents/refresh-origins.ts'
@@ -12,11 +14,10 @@ import type { RegistryContext, RegistryResources } from '#core/registry/context.
 import { sweepGrants } from '#core/registry/grants/sweep-grants.ts'
 import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
-import { keepLeases } from '#core/registry/tasks/keep-leases.ts'
-import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
-import type { LeaseStore } from '#core/runtime/leases/hold-lease.ts'
+import { type LeaseSettings, type LeaseStore, leaseSettingsOf } from '#core/runtime/leases/hold-lease.ts'
+import { systemTime } from '#core/runtime/leases/time.ts'
 import { startSchedules } from '#core/runtime/run-schedules.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { timetable } from '#schedules/index.ts'
@@ -71,15 +72,18 @@ export async function startRegistry(
     ...backgroundCall(resources, name, signal),
   })
   Object.assign(loops, startHints(resources, open))
+  const lease = leaseSettingsOf(config.TASK_LEASE_MS)
   const schedules = startSchedules<RegistryContext>({
     service: 'registry',
     timetable,
     resources: base,
     contextOf: (context) => ({ ...resources, ...context }),
-    runs: keepRuns(base),
-    leases: leasesOf(base),
+    runs: keepRuns(base, 'registry', lease.giveUpMs),
+    leases: leasesOf(base, lease),
     holder: start.holder,
     observe: start.metrics.observeTask,
+    note: start.metrics.noteTask,
+    settings: lease,
   })
   start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0)
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
@@ -105,8 +109,9 @@ export async function startRegistry(
 }
 
 /** Leases in Redis with the database behind; without Redis in the database, because other workers may share that. */
-function leasesOf(base: Resources): LeaseStore {
-  if (base.coordination.kind === 'redis') return fallBackLease(base.coordination, keepLeases(base))
+function leasesOf(base: Resources, settings: LeaseSettings): LeaseStore {
+  if (base.coordination.kind === 'redis')
+    return fallBackLease(base.coordination, keepLeases(base), systemTime, settings)
   return base.db.kind === 'pg' ? keepLeases(base) : base.coordination
 }
 

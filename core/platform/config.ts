@@ -181,6 +181,11 @@ export const configKeys = {
   LOG_LEVEL: key(z.enum(['debug', 'info', 'warn', 'error']), 'Least level that is logged.', {
     default: 'info',
   }),
+  TASK_LEASE_MS: key(
+    whole(1000, 120_000),
+    'Milliseconds after which the lead of a background task lapses when its process has died.',
+    { default: '15000' },
+  ),
   STOP_GRACE_SECONDS: key(whole(1, 600), 'Time for a graceful stop.', { default: '25' }),
 } as const satisfies Record<string, KeySpec>
 

@@ -9,11 +9,18 @@ export interface TaskMeasure {
   readonly lagSeconds: number
 }
 
+export interface TaskNote {
+  readonly task: string
+  readonly what: 'taken' | 'left' | 'lost' | 'fenced' | 'missed'
+  readonly count: number
+}
+
 type Labels = Readonly<Record<string, string>>
 
 export interface Metrics {
   observeRequest(measure: RequestMeasure): void
   observeTask(measure: TaskMeasure): void
+  noteTask(note: TaskNote): void
   /** A counter; its name ends in _total. @returns adds to it */
   counter<L extends string = never>(
     name: `${string}_total`,
@@ -56,7 +63,9 @@ export function openMetrics(options: { process?: boolean } = {}): Metrics {
     labelNames: ['task'],
     registers,
   })
+  const noteTask = taskNotes(registers)
   return {
+    noteTask,
     observeRequest: (measure) => requests.observe(measure),
     observeTask({ task, state, seconds, lagSeconds }) {
       runs.observe({ task, state }, seconds)
@@ -86,5 +95,27 @@ export function openMetrics(options: { process?: boolean } = {}): Metrics {
     },
     contentType: registry.contentType,
     metricsText: () => registry.metrics(),
+  }
+}
+
+/** Who leads which task, and what went wrong with leading. */
+function taskNotes(registers: Registry[]): Metrics['noteTask'] {
+  const labelNames = ['task'] as const
+  const held = new Gauge({
+    name: 'task_lease_held',
+    help: '1 where this process leads the task.',
+    labelNames,
+    registers,
+  })
+  const count = (name: string, help: string) => new Counter({ name, help, labelNames, registers })
+  const counters = {
+    taken: count('task_takeovers_total', 'How often this process has taken the lead of a task.'),
+    lost: count('task_leases_lost_total', 'Leads of a task that ended without being given back.'),
+    fenced: count('task_fenced_total', 'Runs whose writes were refused because a newer holder exists.'),
+    missed: count('task_slots_missed_total', 'Due times of a task that were passed over.'),
+  }
+  return ({ task, what, count: amount }) => {
+    if (what === 'taken' || what === 'left') held.set({ task }, what === 'taken' ? 1 : 0)
+    if (what !== 'left') counters[what].inc({ task }, amount)
   }
 }

@@ -24,6 +24,8 @@ export interface Coordination {
   renewLease(name: string, token: string, ttlMs: number): Promise<Renewal>
   /** Gives a lease back if `token` holds it. */
   releaseLease(name: string, token: string): Promise<void>
+  /** Which of these leases nobody holds, asked at once; null: the store did not answer. */
+  freeLeases(names: readonly string[]): Promise<readonly string[] | null>
   /** GCRA: `limit` requests per `windowMs` with a burst of `limit`. Without the store a local limit decides. */
   limitRate(key: string, limit: number, windowMs: number): Promise<RateVerdict>
   /** Sends a hint to every worker; it may be lost. */

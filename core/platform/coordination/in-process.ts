@@ -41,6 +41,10 @@ export function openInProcess(monotonic: () => number = () => performance.now())
       refuseInsideTransaction(COORDINATION_CALL)
       if (holder(name) === token) leases.delete(name)
     },
+    async freeLeases(names) {
+      refuseInsideTransaction(COORDINATION_CALL)
+      return names.filter((name) => holder(name) === undefined)
+    },
     async limitRate(key, limit, windowMs) {
       refuseInsideTransaction(COORDINATION_CALL)
       return limiter(key, limit, windowMs)

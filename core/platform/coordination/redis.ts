@@ -106,6 +106,14 @@ export async function openRedis(options: RedisCoordinationOptions): Promise<Coor
         async () => void (await run(release, `lease:${name}`, token)),
         () => undefined,
       ),
+    freeLeases: (names) =>
+      call<readonly string[] | null>(
+        async () => {
+          const holders = await client.mget(names.map((name) => `${prefix}lease:${name}`))
+          return names.filter((_, i) => holders[i] === null)
+        },
+        () => null,
+      ),
     limitRate(key, most, windowMs) {
       const { step, burst } = gcraPace(most, windowMs)
       return call(
