@@ -6,7 +6,7 @@ import { idMaker, type Resources, systemClock, systemRandom } from '#core/platfo
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import type { Log } from '#core/platform/log.ts'
-import { openMetrics } from '#core/platform/metrics.ts'
+import { type Metrics, openMetrics } from '#core/platform/metrics.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
@@ -14,20 +14,22 @@ import { buildTeg } from './build-teg.ts'
 import { openDatabases } from './open-databases.ts'
 import { serveMetrics } from './serve-metrics.ts'
 import { type RunningService, startRegistry } from './start-registry.ts'
+import { tellReadiness } from './tell-readiness.ts'
 
 export interface Host {
   /** Ports by service. */
   readonly ports: Readonly<Record<string, number>>
   /** The operator key where this start has made one: shown once. */
   readonly newOperatorKey: string | null
+  readonly metrics: Metrics
   stop(): Promise<void>
 }
 
 const newId = idMaker(systemClock, systemRandom)
 /** Share of the grace that requests at work may use; the rest is for background work and pools. */
 const DRAIN_SHARE = 0.7
-/** From the stop to the closing of the port: busy clients hear `Connection: close` and do not meet a cut connection. */
-const NOTICE_MS = 250
+/** Share of the grace that the notice may use at most. */
+const NOTICE_SHARE = 0.25
 
 /** Starts what HOST_SERVICES names. Resolves when every service answers. */
 export async function startHost(config: Config, log: Log): Promise<Host> {
@@ -35,7 +37,7 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
   const draining = () => isDraining
   const metrics = openMetrics()
   const observe = metrics.observeRequest
-  const coordination = await openCoordination(config, log)
+  const coordination = await openCoordination(config, log, metrics)
   const databases = await openDatabases(config, log)
   const shared = { coordination, clock: systemClock, random: systemRandom, log }
   const token = config.TEG_SERVICE_TOKEN ?? randomBytes(32).toString('base64url')
@@ -47,9 +49,7 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
     config.METRICS_PORT > 0 ? await serveMetrics(metrics, config.METRICS_PORT, config.BIND_ADDRESS) : null
   if (databases.teg) {
     const resources: Resources = { ...shared, db: databases.teg }
-    // Inside the registry's process it serves that registry's requests at work to their end.
-    const refusing = databases.registry ? () => false : draining
-    localTeg = await buildTeg({ config, resources, serviceToken: token, observe, draining: refusing })
+    localTeg = await buildTeg({ config, resources, serviceToken: token, observe, draining: neverRefuse })
     if (!databases.registry) services.teg = await serveTeg(localTeg, config, draining)
   }
   if (databases.registry) {
@@ -67,12 +67,15 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
       ...(metricsServer ? { metrics: metricsServer.port } : {}),
     },
     newOperatorKey,
+    metrics,
     async stop() {
+      // From here readyz says 503 and answers end their connections; everything is served on. A client that is busy
+      // hears `Connection: close` and does not meet a cut connection.
       isDraining = true
-      await new Promise((resolve) => setTimeout(resolve, NOTICE_MS))
-      await Promise.all(
-        running.map((service) => service.drain(config.STOP_GRACE_SECONDS * 1000 * DRAIN_SHARE)),
-      )
+      const graceMs = config.STOP_GRACE_SECONDS * 1000
+      const noticeMs = Math.min(config.STOP_NOTICE_SECONDS * 1000, graceMs * NOTICE_SHARE)
+      await new Promise((resolve) => setTimeout(resolve, noticeMs))
+      await Promise.all(running.map((service) => service.drain(graceMs * DRAIN_SHARE - noticeMs)))
       await Promise.all(running.map((service) => service.stop()))
       await metricsServer?.stop()
       await coordination.close()
@@ -81,10 +84,18 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
   }
 }
 
-async function openCoordination(config: Config, log: Log): Promise<Coordination> {
-  if (!config.REDIS_URL) return openInProcess()
+/** A stop refuses nothing that has reached the server: a request that came is answered. */
+const neverRefuse = () => false
+
+async function openCoordination(config: Config, log: Log, metrics: Metrics): Promise<Coordination> {
+  const workers = config.HOST_WORKERS
+  if (!config.REDIS_URL) return openInProcess(undefined, workers)
   const { openRedis } = await import('#core/platform/coordination/redis.ts')
-  return openRedis({ url: config.REDIS_URL, workers: config.HOST_WORKERS, log })
+  const onFallback = metrics.counter(
+    'coordination_fallbacks_total',
+    'Calls to Redis that were answered without it.',
+  )
+  return openRedis({ url: config.REDIS_URL, workers, log, random: systemRandom, onFallback })
 }
 
 async function serveTeg(
@@ -92,7 +103,7 @@ async function serveTeg(
   config: Config,
   draining: () => boolean,
 ): Promise<RunningService> {
-  const server = toNode(teg.app, { newId, draining })
+  const server = toNode(tellReadiness(teg.app, { draining, newId }), { newId, draining })
   const port = await listen(server, config.TEG_PORT, config.BIND_ADDRESS)
   return { port, drain: (deadlineMs) => closeServer(server, deadlineMs), stop: async () => undefined }
 }

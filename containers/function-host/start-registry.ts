@@ -25,11 +25,12 @@ import { buildRegistry } from './build-registry.ts'
 import { type Events, runEvents } from './run-events.ts'
 import { serveDocuments } from './serve-documents.ts'
 import { serveMailPages } from './serve-mail-pages.ts'
+import { tellReadiness } from './tell-readiness.ts'
 import { VERSION } from './version.ts'
 
 export interface RunningService {
   readonly port: number
-  /** No new work: sockets told to come again, server closed when its requests have ended. */
+  /** No new connections, streams told to come again; resolves when the last request is answered. */
   drain(deadlineMs: number): Promise<void>
   /** Ends background work. */
   stop(): Promise<void>
@@ -59,12 +60,14 @@ export async function startRegistry(
   const built = await buildRegistry({
     ...start,
     observe: start.metrics.observeRequest,
+    // A stop refuses nothing that has reached the server: a request that came is answered.
+    draining: () => false,
     wake: (what) => (what === 'relay' ? events?.wake() : loops[what]?.wake()),
   })
   const { resources } = built
   await checkPublicUrl(resources)
 
-  const app = serveDocuments(serveMailPages(built.app), () =>
+  const served = serveDocuments(serveMailPages(built.app), () =>
     describeApi(built.mounted, {
       title: 'Ninefold',
       version: VERSION,
@@ -72,6 +75,7 @@ export async function startRegistry(
       serverUrl: config.PUBLIC_URL,
     }),
   )
+  const app = tellReadiness(served, { draining: start.draining, newId })
   const server: Server = toNode(app, {
     newId,
     trustedProxies: config.TRUSTED_PROXIES,
@@ -93,7 +97,7 @@ export async function startRegistry(
     holder: start.holder,
     observe: start.metrics.observeTask,
   })
-  start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0)
+  start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0, {}, 'sum')
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
   // When nothing else can fail any more: a key that was made and not shown would be lost.
   const newOperatorKey = await ensureOperatorKey(resources)
@@ -103,8 +107,10 @@ export async function startRegistry(
     port,
     newOperatorKey,
     async drain(deadlineMs) {
+      // First no new connection: a client that is told to come again must not come to this process.
+      const closed = closeServer(server, deadlineMs)
       await events?.drain()
-      await closeServer(server, deadlineMs)
+      await closed
     },
     async stop() {
       starting.abort(new Error('The host is stopping'))

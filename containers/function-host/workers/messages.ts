@@ -1,0 +1,23 @@
+/** The words that pass between the primary and its workers. */
+import type { MetricSnapshot } from '#core/platform/metrics-snapshot.ts'
+
+export interface AskMetrics {
+  readonly ninefold: 'tell-metrics'
+  readonly id: number
+}
+
+export type WorkerMessage =
+  /** Every service of the worker answers. */
+  | { readonly ninefold: 'ready' }
+  | { readonly ninefold: 'metrics'; readonly id: number; readonly metrics: MetricSnapshot[] }
+  /** The last figures of a worker that is about to end. */
+  | { readonly ninefold: 'farewell'; readonly metrics: MetricSnapshot[] }
+
+const isOurs = (message: unknown): message is { ninefold: string } =>
+  typeof message === 'object' && message !== null && 'ninefold' in message
+
+export const readAsk = (message: unknown): AskMetrics | null =>
+  isOurs(message) && message.ninefold === 'tell-metrics' ? (message as AskMetrics) : null
+
+export const readWorkerMessage = (message: unknown): WorkerMessage | null =>
+  isOurs(message) ? (message as WorkerMessage) : null
