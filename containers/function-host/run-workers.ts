@@ -36,6 +36,7 @@ const FIRST_STARTS_MAX = 3
 const ENDS_MAX = 4
 /** A worker ends itself at the end of the grace; the primary kills what has not. */
 const KILL_MARGIN_MS = 1000
+const LAST_WORDS_MS = 20
 
 /** Runs them until SIGTERM or SIGINT. Resolves when the first worker is ready; ends the process by itself. */
 export async function runWorkers(spec: WorkersSpec): Promise<void> {
@@ -110,7 +111,9 @@ export async function runWorkers(spec: WorkersSpec): Promise<void> {
     stop(1)
   }
   const leave = () => {
-    if (stopping !== null && members().length === 0) process.exit(stopping)
+    const status = stopping
+    // The last lines of the log are still on their way.
+    if (status !== null && members().length === 0) setTimeout(() => process.exit(status), LAST_WORDS_MS)
   }
   const stop = (status: number) => {
     if (stopping !== null) return

@@ -1,11 +1,15 @@
 /** The worker's side: tells the primary that it is ready, what it has counted, and its last figures. */
 import cluster from 'node:cluster'
 import type { Metrics } from '#core/platform/metrics.ts'
-import { readAsk, type WorkerMessage } from './messages.ts'
+import { readPrimaryMessage, type WorkerMessage } from './messages.ts'
 
 export interface Membership {
   ready(): void
-  /** Gives the last figures over; resolves when they are on their way, or after a second. */
+  /**
+   * Gives the last figures over, once the servers are closed. Resolves when the primary has taken them, or after a
+   * second: a connection that it had already passed to this process has come by then and was given back. A process that
+   * ended without it would take such connections with it, and their clients would wait for ever.
+   */
   farewell(): Promise<void>
 }
 
@@ -19,11 +23,16 @@ export function joinPrimary(metrics: Pick<Metrics, 'snapshot'>, onOrphaned: () =
   // Otherwise Node ends the process in the middle of its requests the moment the primary is gone.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
   process.once('disconnect', onOrphaned)
-  process.on('message', (message) => {
-    const ask = readAsk(message)
-    if (!ask) return
+  let tellTaken: () => void = () => undefined
+  const taken = new Promise<void>((resolve) => {
+    tellTaken = resolve
+  })
+  process.on('message', (raw) => {
+    const message = readPrimaryMessage(raw)
+    if (message?.ninefold === 'farewell') tellTaken()
+    if (message?.ninefold !== 'tell-metrics') return
     metrics.snapshot().then(
-      (snapshot) => void send({ ninefold: 'metrics', id: ask.id, metrics: snapshot }),
+      (snapshot) => void send({ ninefold: 'metrics', id: message.id, metrics: snapshot }),
       // No answer: the primary goes on with the last figures that it has.
       () => undefined,
     )
@@ -31,9 +40,11 @@ export function joinPrimary(metrics: Pick<Metrics, 'snapshot'>, onOrphaned: () =
   return {
     ready: () => void send({ ninefold: 'ready' }),
     async farewell() {
-      const late = new Promise<void>((resolve) => setTimeout(resolve, FAREWELL_MS).unref())
-      const said = metrics.snapshot().then((snapshot) => send({ ninefold: 'farewell', metrics: snapshot }))
-      await Promise.race([said.catch(() => undefined), late])
+      if (!process.connected) return
+      const late = new Promise<void>((resolve) => setTimeout(resolve, FAREWELL_MS))
+      const snapshot = await Promise.race([metrics.snapshot().catch(() => []), late])
+      await send({ ninefold: 'farewell', metrics: snapshot ?? [] })
+      await Promise.race([taken, late])
     },
   }
 }

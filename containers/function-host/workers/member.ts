@@ -1,7 +1,7 @@
 /** One worker process as its primary sees it: when it is ready, what it last counted, how it ended. */
 import type { Worker } from 'node:cluster'
 import type { MetricSnapshot } from '#core/platform/metrics-snapshot.ts'
-import { readWorkerMessage } from './messages.ts'
+import { type PrimaryMessage, readWorkerMessage } from './messages.ts'
 
 export interface Ending {
   readonly code: number | null
@@ -89,11 +89,15 @@ export class Member {
     const answered = await new Promise<boolean>((resolve) => {
       timer = setTimeout(resolve, boundMs, false)
       this.#answers.set(id, () => resolve(!this.isOver))
-      this.#worker.send({ ninefold: 'tell-metrics', id })
+      this.#tell({ ninefold: 'tell-metrics', id })
     })
     clearTimeout(timer)
     this.#answers.delete(id)
     return answered
+  }
+
+  #tell(message: PrimaryMessage): void {
+    if (this.#worker.isConnected()) this.#worker.send(message)
   }
 
   /** @returns true when the message says that the worker is ready */
@@ -103,7 +107,10 @@ export class Member {
       this.isReady = true
       return true
     }
-    if (message?.ninefold === 'farewell') this.snapshot = message.metrics
+    if (message?.ninefold === 'farewell') {
+      this.snapshot = message.metrics
+      this.#tell({ ninefold: 'farewell' })
+    }
     if (message?.ninefold === 'metrics') {
       this.snapshot = message.metrics
       this.#answers.get(message.id)?.()

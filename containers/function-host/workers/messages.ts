@@ -1,10 +1,10 @@
 /** The words that pass between the primary and its workers. */
 import type { MetricSnapshot } from '#core/platform/metrics-snapshot.ts'
 
-export interface AskMetrics {
-  readonly ninefold: 'tell-metrics'
-  readonly id: number
-}
+export type PrimaryMessage =
+  | { readonly ninefold: 'tell-metrics'; readonly id: number }
+  /** The answer to a farewell: no connection follows it. */
+  | { readonly ninefold: 'farewell' }
 
 export type WorkerMessage =
   /** Every service of the worker answers. */
@@ -16,8 +16,8 @@ export type WorkerMessage =
 const isOurs = (message: unknown): message is { ninefold: string } =>
   typeof message === 'object' && message !== null && 'ninefold' in message
 
-export const readAsk = (message: unknown): AskMetrics | null =>
-  isOurs(message) && message.ninefold === 'tell-metrics' ? (message as AskMetrics) : null
+export const readPrimaryMessage = (message: unknown): PrimaryMessage | null =>
+  isOurs(message) ? (message as PrimaryMessage) : null
 
 export const readWorkerMessage = (message: unknown): WorkerMessage | null =>
   isOurs(message) ? (message as WorkerMessage) : null

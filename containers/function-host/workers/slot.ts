@@ -88,23 +88,25 @@ export class Slot {
 
   #onEnd(member: Member, ending: Ending): void {
     this.members.delete(member)
-    this.#ports.onEnd(member, ending)
     const isCurrent = this.current === member
     if (isCurrent) this.current = null
-    if (this.#ports.isStopping() || member.isLeaving) return
+    const isUnasked = !member.isLeaving && !this.#ports.isStopping()
+    if (isUnasked) this.#tellEnd(ending)
+    this.#ports.onEnd(member, ending)
+    if (!isUnasked || this.#ports.isStopping()) return
     this.#failures = ending.livedMs > this.#ports.pace.stableMs ? 1 : this.#failures + 1
-    const { code, signal, livedMs, wasReady } = ending
-    this.#ports.log.warn(
-      {
-        worker: this.number,
-        ...(code === null ? {} : { status: code }),
-        ...(signal === null ? {} : { code: signal }),
-        duration_ms: Math.round(livedMs),
-      },
-      wasReady ? 'a worker ended' : 'a worker ended before it was ready',
-    )
     // While a fresh one is on its way in, that one takes the place.
     if (isCurrent && !this.#next) this.#refillLater()
+  }
+
+  #tellEnd({ code, signal, livedMs, wasReady }: Ending): void {
+    const fields = {
+      worker: this.number,
+      ...(code === null ? {} : { status: code }),
+      ...(signal === null ? {} : { code: signal }),
+      duration_ms: Math.round(livedMs),
+    }
+    this.#ports.log.warn(fields, wasReady ? 'a worker ended' : 'a worker ended before it was ready')
   }
 
   /** Spread at random, so that workers felled by one cause do not come back in one moment. */
