@@ -64,6 +64,8 @@ export function openSender(url: string, connections = 20): Sender {
 export interface Steady {
   /** Outcomes so far, in the order in which they came. */
   readonly landed: (Landed & { readonly number: number })[]
+  /** Number of the request that was sent last. */
+  started(): number
   /** Ends it; resolves when the last answer is there. */
   stop(): Promise<void>
 }
@@ -73,12 +75,14 @@ export function sendSteadily(sender: Sender, perSecond: number, shot: (number: n
   const landed: Steady['landed'] = []
   const open = new Set<Promise<void>>()
   let over = false
+  let last = -1
   const run = async () => {
     const started = performance.now()
     for (let number = 0; !over; number++) {
       const due = started + (number * 1000) / perSecond
       const early = due - performance.now()
       if (early > 1) await wait(early)
+      last = number
       const one = sender.send(shot(number), number % 4 === 3).then((outcome) => {
         landed.push({ ...outcome, number })
         open.delete(one)
@@ -89,6 +93,7 @@ export function sendSteadily(sender: Sender, perSecond: number, shot: (number: n
   const running = run()
   return {
     landed,
+    started: () => last,
     async stop() {
       over = true
       await running
