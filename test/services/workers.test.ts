@@ -12,10 +12,16 @@ const redis = serverUrl('REDIS_TEST_URL')
 const PER_SECOND = 200
 const AMOUNT = 10_000n
 
-const failed = (landed: readonly Landed[]) =>
-  landed
-    .filter(({ status }) => status !== 200 && status !== 201)
-    .map(({ status, text }) => `${status} ${text.slice(0, 300)}`)
+/** What went wrong, and how often. */
+function failed(landed: readonly Landed[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { status, text } of landed) {
+    if (status === 200 || status === 201) continue
+    const words = `${status} ${/"code":"(\w+)"/.exec(text)?.[1] ?? text.slice(0, 100)}`
+    counts[words] = (counts[words] ?? 0) + 1
+  }
+  return counts
+}
 const requestsOf = (route: string, method: string, status: number, tag: string) =>
   `http_request_duration_seconds_count{function="${tag}",method="${method}",route="${route}",status="${status}"}`
 const transfersDone = requestsOf('/api/v1/transfers', 'POST', 201, 'transfers')
@@ -34,7 +40,8 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
     const label = `round-${round++}`
     return (number: number): Shot => {
       if (number % 2 === 0) return four.pay(`${label}-${number}`)
-      if (number % 4 === 1) return { method: 'GET', path: `/api/v1/agents/${four.payee}` }
+      const headers = { authorization: `Bearer ${four.token}` }
+      if (number % 4 === 1) return { method: 'GET', path: `/api/v1/agents/${four.payee}`, headers }
       return { method: 'GET', path: '/readyz' }
     }
   }
@@ -105,7 +112,7 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
     process.kill(four.host.pid, 'SIGHUP')
     await four.said('all workers are changed')
     await load.stop()
-    expect(failed(load.landed)).toEqual([])
+    expect(failed(load.landed)).toEqual({})
     expect(four.pids().filter((pid) => before.pids.includes(pid))).toEqual([])
 
     const paid = transfersIn(load.landed)
@@ -152,7 +159,7 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
     const again = await Promise.all(
       cut.filter(({ number }) => number % 2 === 0).map(({ number }) => four.sender.send(shot(number))),
     )
-    expect(failed(again)).toEqual([])
+    expect(failed(again)).toEqual({})
     const paid = new Set([...transfersIn(load.landed), ...again.map(({ text }) => JSON.parse(text).id)])
     expect(before - (await four.available())).toBe(AMOUNT * BigInt(paid.size))
   }, 120_000)
@@ -188,7 +195,7 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
     await admin.script('FLUSH')
     admin.disconnect()
     expect(await ask()).toBe(200)
-    expect(failed([await four.sender.send(four.pay('after-flush'))])).toEqual([])
+    expect(failed([await four.sender.send(four.pay('after-flush'))])).toEqual({})
     expect((await four.host.api.get('/auth/me', { token: four.token })).status).toBe(200)
   })
 
@@ -200,10 +207,11 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
       await four.redis[way]()
       const at = load.landed.length
       const login = () =>
-        four.host.api.post('/auth/login', {
-          email: 'alice@example.com',
-          password: 'correct horse battery staple',
-        })
+        four.host.api.post(
+          '/auth/login',
+          { email: 'alice@example.com', password: 'correct horse battery staple' },
+          { headers: { 'x-forwarded-for': `192.0.2.${++addresses}` } },
+        )
       // A worker that has not asked Redis since learns of it by this very request.
       for (let turn = 0; turn < 2 * WORKERS; turn++) {
         const refused = await login()
@@ -227,7 +235,7 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
       await four.redis.mend()
       await expect.poll(async () => (await login()).status, { timeout: 20_000 }).toBe(200)
       await load.stop()
-      expect(failed(load.landed)).toEqual([])
+      expect(failed(load.landed)).toEqual({})
       const issued = await four.host.api.post(
         '/auth/api-keys',
         { name: 'k', scopes: ['agents:read'] },

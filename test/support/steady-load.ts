@@ -70,6 +70,9 @@ export interface Steady {
   stop(): Promise<void>
 }
 
+/** Requests under way at the same time: a machine that cannot keep the pace must not pile them up. */
+const OPEN_MAX = 150
+
 /** Sends `perSecond` requests a second, every fourth over a connection of its own, however long answers take. */
 export function sendSteadily(sender: Sender, perSecond: number, shot: (number: number) => Shot): Steady {
   const landed: Steady['landed'] = []
@@ -82,6 +85,7 @@ export function sendSteadily(sender: Sender, perSecond: number, shot: (number: n
       const due = started + (number * 1000) / perSecond
       const early = due - performance.now()
       if (early > 1) await wait(early)
+      while (open.size >= OPEN_MAX) await Promise.race(open)
       last = number
       const one = sender.send(shot(number), number % 4 === 3).then((outcome) => {
         landed.push({ ...outcome, number })
