@@ -51,12 +51,12 @@ async function main(): Promise<void> {
 /** Stops once, within the grace; ends the process. */
 function makeStop(host: Host, config: Config, log: Log): (why: string) => Promise<void> {
   let stopping = false
-  const stop = async (why: string) => {
+  const stop = async (why: string, isReplaced = false) => {
     if (stopping) return
     stopping = true
     log.info({ hint: why }, 'stopping')
     const last = setTimeout(() => process.exit(1), config.STOP_GRACE_SECONDS * 1000)
-    const status = await host.stop().then(
+    const status = await host.stop(isReplaced).then(
       () => 0,
       (error) => {
         log.error({ error }, 'the stop failed')
@@ -68,10 +68,10 @@ function makeStop(host: Host, config: Config, log: Log): (why: string) => Promis
     process.exit(status)
   }
   const membership = cluster.isWorker
-    ? joinPrimary(host.metrics, () => void stop('the primary is gone'))
+    ? joinPrimary(host.metrics, (why) => void stop(why, why === 'replaced'))
     : null
   membership?.ready()
-  return stop
+  return (why) => stop(why)
 }
 
 /** A single process has nobody to hand its socket to. */

@@ -22,7 +22,8 @@ export interface Host {
   /** The operator key where this start has made one: shown once. */
   readonly newOperatorKey: string | null
   readonly metrics: Metrics
-  stop(): Promise<void>
+  /** @param isReplaced another worker has taken the place: readyz does not tell of it */
+  stop(isReplaced?: boolean): Promise<void>
 }
 
 const newId = idMaker(systemClock, systemRandom)
@@ -34,7 +35,9 @@ const NOTICE_SHARE = 0.25
 /** Starts what HOST_SERVICES names. Resolves when every service answers. */
 export async function startHost(config: Config, log: Log): Promise<Host> {
   let isDraining = false
+  let isGoing = false
   const draining = () => isDraining
+  const going = () => isGoing
   const metrics = openMetrics()
   const observe = metrics.observeRequest
   const coordination = await openCoordination(config, log, metrics)
@@ -50,13 +53,13 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
   if (databases.teg) {
     const resources: Resources = { ...shared, db: databases.teg }
     localTeg = await buildTeg({ config, resources, serviceToken: token, observe, draining: neverRefuse })
-    if (!databases.registry) services.teg = await serveTeg(localTeg, config, draining)
+    if (!databases.registry) services.teg = await serveTeg(localTeg, config, draining, going)
   }
   if (databases.registry) {
     const resources: Resources = { ...shared, db: databases.registry }
     const teg = connectTeg(config, token, localTeg)
     const holder = `${hostname()}/${process.pid}`
-    const registry = await startRegistry({ config, resources, teg, metrics, draining, holder })
+    const registry = await startRegistry({ config, resources, teg, metrics, draining, going, holder })
     newOperatorKey = registry.newOperatorKey
     services.registry = registry
   }
@@ -68,10 +71,11 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
     },
     newOperatorKey,
     metrics,
-    async stop() {
+    async stop(isReplaced = false) {
       // From here readyz says 503 and answers end their connections; everything is served on. A client that is busy
       // hears `Connection: close` and does not meet a cut connection.
       isDraining = true
+      isGoing = !isReplaced
       const graceMs = config.STOP_GRACE_SECONDS * 1000
       const noticeMs = Math.min(config.STOP_NOTICE_SECONDS * 1000, graceMs * NOTICE_SHARE)
       await new Promise((resolve) => setTimeout(resolve, noticeMs))
@@ -102,8 +106,9 @@ async function serveTeg(
   teg: Awaited<ReturnType<typeof buildTeg>>,
   config: Config,
   draining: () => boolean,
+  going: () => boolean,
 ): Promise<RunningService> {
-  const server = toNode(tellReadiness(teg.app, { draining, newId }), { newId, draining })
+  const server = toNode(tellReadiness(teg.app, { going, newId }), { newId, draining })
   const port = await listen(server, config.TEG_PORT, config.BIND_ADDRESS)
   return { port, drain: (deadlineMs) => closeServer(server, deadlineMs), stop: async () => undefined }
 }

@@ -41,7 +41,10 @@ export interface RegistryStart {
   readonly resources: Resources
   readonly teg: TegClient
   readonly metrics: Metrics
+  /** True once this process stops: answers end their connections. */
   readonly draining: () => boolean
+  /** True once the whole host stops: readyz says so. */
+  readonly going: () => boolean
   /** Name of this process in the history of tasks. */
   readonly holder: string
 }
@@ -75,7 +78,7 @@ export async function startRegistry(
       serverUrl: config.PUBLIC_URL,
     }),
   )
-  const app = tellReadiness(served, { draining: start.draining, newId })
+  const app = tellReadiness(served, { going: start.going, newId })
   const server: Server = toNode(app, {
     newId,
     trustedProxies: config.TRUSTED_PROXIES,

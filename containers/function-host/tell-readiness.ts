@@ -8,16 +8,16 @@ import { replyProblem } from '#core/runtime/reply-problem.ts'
 const PATH = '/readyz'
 
 export interface ReadinessPorts {
-  readonly draining: () => boolean
+  readonly going: () => boolean
   readonly newId: () => string
 }
 
 /** The application with that answer before it. */
-export function tellReadiness(app: App, { draining, newId }: ReadinessPorts): App {
+export function tellReadiness(app: App, { going, newId }: ReadinessPorts): App {
   return {
     inFlight: () => app.inFlight(),
     fetch(request: Request, facts: RequestFacts) {
-      if (!draining() || pathIn(request.url) !== PATH) return app.fetch(request, facts)
+      if (!going() || pathIn(request.url) !== PATH) return app.fetch(request, facts)
       const problem = fail('shutting_down', undefined, { headers: { 'retry-after': '1' } })
       const requestId = requestIdOf(request.headers.get('x-request-id'), newId)
       return replyProblem(problem, requestId, PATH, 'problem', { 'x-request-id': requestId })

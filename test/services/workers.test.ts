@@ -32,7 +32,7 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
   let round = 0
   beforeAll(async () => {
     four = await startFourWorkers(server ?? '', redis ?? '')
-  })
+  }, 180_000)
   afterAll(async () => four?.close())
 
   /** Turn by turn a transfer under a key of its own, a read of an agent and a probe. */
@@ -135,7 +135,7 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
     expect(followers.every(({ hints }) => hints.length > 0)).toBe(true)
     expect(new Set(followers.map(({ hints }) => hints[0]?.frame)).size).toBeGreaterThan(1)
     for (const follower of followers) await follower.stop()
-  }, 180_000)
+  }, 240_000)
 
   test('kill -9 of a worker under load fails what it was working on and nothing else; each order is paid once', async () => {
     const before = await four.available()
@@ -162,7 +162,7 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
     expect(failed(again)).toEqual({})
     const paid = new Set([...transfersIn(load.landed), ...again.map(({ text }) => JSON.parse(text).id)])
     expect(before - (await four.available())).toBe(AMOUNT * BigInt(paid.size))
-  }, 120_000)
+  }, 180_000)
 
   test('a limit changed by an operator holds in all workers within seconds, and is counted over all of them', async () => {
     await limitPublic(60)
@@ -246,7 +246,7 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
       // And counted together again.
       await expect.poll(async () => (await rush()).passed.length, { timeout: 30_000, interval: 500 }).toBe(60)
     },
-    120_000,
+    180_000,
   )
 
   test('SIGTERM under load: what came is answered, the host ends with 0 within its grace', async () => {
@@ -262,5 +262,5 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
     for (const { text } of goes) expect(JSON.parse(text).code).toBe('shutting_down')
     for (const { status, text } of others.filter((one) => !goes.includes(one)))
       expect(`${status} ${text}`).toMatch(/^0 (ECONNREFUSED|ECONNRESET)$/)
-  }, 60_000)
+  }, 120_000)
 })

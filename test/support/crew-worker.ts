@@ -46,7 +46,7 @@ const stop = async () => {
   await membership.farewell()
   process.exit(0)
 }
-const membership = joinPrimary(metrics, stop)
-process.on('SIGTERM', stop)
+const membership = joinPrimary(metrics, () => void stop())
+process.on('SIGTERM', () => void stop())
 membership.ready()
 if (orders.start === 'crash') setTimeout(() => process.exit(4), 20)

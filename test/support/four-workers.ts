@@ -34,7 +34,7 @@ export interface FourWorkers {
   close(): Promise<void>
 }
 
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 170_000
 const micro = (text: string): bigint => {
   const [whole = '0', part = ''] = text.split('.')
   return BigInt(whole) * 1_000_000n + BigInt(part.padEnd(6, '0'))

@@ -17,12 +17,16 @@ const FAREWELL_MS = 1000
 
 /**
  * Joins the primary that forked this process.
- * @param onOrphaned the primary is gone, and with it the listening socket: the worker should end what it has and go
+ * @param onLeave it should end what it has and go: another worker has taken its place (`replaced`), or the primary is
+ *   gone and with it the listening socket (`orphaned`)
  */
-export function joinPrimary(metrics: Pick<Metrics, 'snapshot'>, onOrphaned: () => void): Membership {
+export function joinPrimary(
+  metrics: Pick<Metrics, 'snapshot'>,
+  onLeave: (why: 'replaced' | 'orphaned') => void,
+): Membership {
   // Otherwise Node ends the process in the middle of its requests the moment the primary is gone.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
-  process.once('disconnect', onOrphaned)
+  process.once('disconnect', () => onLeave('orphaned'))
   let tellTaken: () => void = () => undefined
   const taken = new Promise<void>((resolve) => {
     tellTaken = resolve
@@ -30,6 +34,7 @@ export function joinPrimary(metrics: Pick<Metrics, 'snapshot'>, onOrphaned: () =
   process.on('message', (raw) => {
     const message = readPrimaryMessage(raw)
     if (message?.ninefold === 'farewell') tellTaken()
+    if (message?.ninefold === 'leave') onLeave('replaced')
     if (message?.ninefold !== 'tell-metrics') return
     metrics.snapshot().then(
       (snapshot) => void send({ ninefold: 'metrics', id: message.id, metrics: snapshot }),

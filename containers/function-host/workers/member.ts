@@ -72,10 +72,14 @@ export class Member {
     if (!this.isOver) this.#worker.process.kill(signal)
   }
 
-  /** Asks it to stop, and kills it when it has not within the time. */
-  async retire(graceMs: number): Promise<void> {
+  /**
+   * Asks it to stop, and kills it when it has not within the time.
+   * @param isReplaced another has taken its place: load balancers must not hear that the host is going
+   */
+  async retire(graceMs: number, isReplaced = false): Promise<void> {
     this.isLeaving = true
-    this.kill('SIGTERM')
+    if (isReplaced) this.#tell({ ninefold: 'leave' })
+    else this.kill('SIGTERM')
     const last = setTimeout(() => this.kill('SIGKILL'), graceMs)
     await this.ended
     clearTimeout(last)

@@ -3,6 +3,8 @@ import type { MetricSnapshot } from '#core/platform/metrics-snapshot.ts'
 
 export type PrimaryMessage =
   | { readonly ninefold: 'tell-metrics'; readonly id: number }
+  /** Another worker has taken the place: stop, while the host as a whole serves on. */
+  | { readonly ninefold: 'leave' }
   /** The answer to a farewell: no connection follows it. */
   | { readonly ninefold: 'farewell' }
 

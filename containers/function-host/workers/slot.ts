@@ -66,7 +66,7 @@ export class Slot {
       return false
     }
     this.current = fresh
-    if (old && !old.isOver) await old.retire(this.#ports.pace.killMs)
+    if (old && !old.isOver) await old.retire(this.#ports.pace.killMs, true)
     return true
   }
 
