@@ -44,6 +44,20 @@ describe('a crew of workers', () => {
     expect(crew.output()).toContain('"worker":2,"code":"SIGKILL"')
   })
 
+  test('leaves no client hanging when workers are killed while connections are passed to them', async () => {
+    const crew = await start(4, {}, { stableMs: 1 })
+    const load = sendSteadily(crew.sender, 600, () => get)
+    for (let turn = 0; turn < 12; turn++) {
+      await wait(250)
+      const pids = workersOf(crew)
+      const victim = pids[turn % Math.max(1, pids.length)]
+      if (victim !== undefined) process.kill(victim, 'SIGKILL')
+    }
+    await load.stop()
+    const failed = new Set(load.landed.filter(({ status }) => status !== 200).map(({ text }) => text))
+    expect(['ECONNRESET', 'EPIPE']).toEqual(expect.arrayContaining([...failed]))
+  })
+
   test('is changed one by one on SIGHUP, with no failed request over kept and fresh connections', async () => {
     const crew = await start(3)
     const before = workersOf(crew)

@@ -2,6 +2,7 @@
 import type { Worker } from 'node:cluster'
 import type { MetricSnapshot } from '#core/platform/metrics-snapshot.ts'
 import { type PrimaryMessage, readWorkerMessage } from './messages.ts'
+import { reclaimConnections } from './reclaim-connections.ts'
 
 export interface Ending {
   readonly code: number | null
@@ -32,6 +33,7 @@ export class Member {
   constructor(worker: Worker, slot: number, readyMs: number) {
     this.#worker = worker
     this.slot = slot
+    reclaimConnections(worker)
     this.ended = new Promise((resolve) => {
       const end = (code: number | null, signal: string | null) => {
         this.isOver = true
