@@ -23,10 +23,11 @@ import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { timetable } from '#schedules/index.ts'
 import { buildRegistry } from './build-registry.ts'
 import { type Events, runEvents } from './run-events.ts'
+import { tellReadiness } from './tell-readiness.ts'
 
 export interface RunningService {
   readonly port: number
-  /** No new work: sockets told to come again, server closed when its requests have ended. */
+  /** No new connections, streams told to come again; resolves when the last request is answered. */
   drain(deadlineMs: number): Promise<void>
   /** Ends background work. */
   stop(): Promise<void>
@@ -37,7 +38,10 @@ export interface RegistryStart {
   readonly resources: Resources
   readonly teg: TegClient
   readonly metrics: Metrics
+  /** True once this process stops: answers end their connections. */
   readonly draining: () => boolean
+  /** True once the whole host stops: readyz says so. */
+  readonly going: () => boolean
   /** Name of this process in the history of tasks. */
   readonly holder: string
 }
@@ -56,12 +60,15 @@ export async function startRegistry(
   const built = await buildRegistry({
     ...start,
     observe: start.metrics.observeRequest,
+    // A stop refuses nothing that has reached the server: a request that came is answered.
+    draining: () => false,
     wake: (what) => (what === 'relay' ? events?.wake() : loops[what]?.wake()),
   })
   const { resources } = built
   await checkPublicUrl(resources)
 
-  const server: Server = toNode(built.app, {
+  const app = tellReadiness(built.app, { going: start.going, newId })
+  const server: Server = toNode(app, {
     newId,
     trustedProxies: config.TRUSTED_PROXIES,
     draining: start.draining,
@@ -85,7 +92,7 @@ export async function startRegistry(
     note: start.metrics.noteTask,
     settings: lease,
   })
-  start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0)
+  start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0, {}, 'sum')
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
   // When nothing else can fail any more: a key that was made and not shown would be lost.
   const newOperatorKey = await ensureOperatorKey(resources)
@@ -95,8 +102,10 @@ export async function startRegistry(
     port,
     newOperatorKey,
     async drain(deadlineMs) {
+      // First no new connection: a client that is told to come again must not come to this process.
+      const closed = closeServer(server, deadlineMs)
       await events?.drain()
-      await closeServer(server, deadlineMs)
+      await closed
     },
     async stop() {
       starting.abort(new Error('The host is stopping'))

@@ -187,6 +187,11 @@ export const configKeys = {
     { default: '15000' },
   ),
   STOP_GRACE_SECONDS: key(whole(1, 600), 'Time for a graceful stop.', { default: '25' }),
+  STOP_NOTICE_SECONDS: key(
+    whole(0, 120),
+    'From readyz 503 to the closing of the port, for load balancers to notice; at most a quarter of STOP_GRACE_SECONDS.',
+    { default: '1' },
+  ),
 } as const satisfies Record<string, KeySpec>
 
 function inRate0(text: string): boolean {

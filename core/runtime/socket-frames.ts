@@ -43,7 +43,7 @@ export type ServerFrame =
   | { type: 'gap'; from: number; to: number }
   | { type: 'metrics'; metrics: Record<string, unknown> }
   | { type: 'ping' }
-  | { type: 'error'; code: FrameError }
+  | { type: 'error'; code: FrameError; retry_after_ms?: number }
 
 const frames = new WeakMap<FeedEvent, Buffer>()
 

@@ -26,7 +26,10 @@ export interface Coordination {
   releaseLease(name: string, token: string): Promise<void>
   /** Which of these leases nobody holds, asked at once; null: the store did not answer. */
   freeLeases(names: readonly string[]): Promise<readonly string[] | null>
-  /** GCRA: `limit` requests per `windowMs` with a burst of `limit`. Without the store a local limit decides. */
+  /**
+   * GCRA: `limit` requests per `windowMs` with a burst of `limit`. Without the store each worker allows its part, rounded
+   * up, at least one.
+   */
   limitRate(key: string, limit: number, windowMs: number): Promise<RateVerdict>
   /** Sends a hint to every worker; it may be lost. */
   publish(channel: string, message: string): Promise<void>
@@ -37,6 +40,8 @@ export interface Coordination {
   cacheSet(key: string, value: string, ttlMs: number): Promise<void>
   /** True when the store answers. */
   ping(): Promise<boolean>
+  /** False while the store is known to be away and fallbacks answer: what the last calls have found, without asking. */
+  isShared(): boolean
   close(): Promise<void>
 }
 

@@ -1,6 +1,7 @@
 /** Voids the payment tokens whose time is over, in bounded batches: the holds go back to the payers. */
-import type { Command, TaskFence } from '#core/wire/teg.ts'
+import type { Command } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
+import { refuseStale } from '../refuse-stale.ts'
 
 /** Tokens of one batch. */
 const BATCH_MAX = 500
@@ -18,9 +19,9 @@ export async function expirePayments(ctx: RegistryContext): Promise<{ expired: n
   for (let round = 0; round < ROUNDS_MAX && !ctx.signal.aborted; round++) {
     const { items } = await ctx.teg.expiredPayments(ctx, BATCH_MAX)
     if (items.length === 0) break
-    const fence = fenceOf(ctx)
-    const commands = items.map((item): Command => ({ op: 'expire_token', ...item, fence }))
+    const commands = items.map((item): Command => ({ op: 'expire_token', ...item, fence: ctx.fence ?? null }))
     const outcomes = await ctx.teg.commands(ctx, commands)
+    refuseStale(outcomes, ctx.fence)
     const expired = outcomes.filter(({ ok }) => ok).length
     counts.expired += expired
     counts.refused += outcomes.length - expired
@@ -29,6 +30,3 @@ export async function expirePayments(ctx: RegistryContext): Promise<{ expired: n
   }
   return counts
 }
-
-/** On whose order the commands come. */
-const fenceOf = (_ctx: RegistryContext): TaskFence | null => null
