@@ -20,9 +20,16 @@ export const registryDoors = {
     prefix: `${API}/transfers`,
     load: () => import('./registry/transfers.ts'),
   },
+  payments: { service: 'registry', prefix: `${API}/payments`, load: () => import('./registry/payments.ts') },
+  x402: { service: 'registry', prefix: `${API}/x402`, load: () => import('./registry/x402.ts') },
   events: { service: 'registry', prefix: `${API}/events`, load: () => import('./registry/events.ts') },
   audit: { service: 'registry', prefix: `${API}/audit`, load: () => import('./registry/audit.ts') },
   operator: { service: 'registry', prefix: `${API}/operator`, load: () => import('./registry/operator.ts') },
+  tasks: {
+    service: 'registry',
+    prefix: `${API}/operator/tasks`,
+    load: () => import('./registry/tasks.ts'),
+  },
   health: { service: 'registry', prefix: '', load: () => import('./registry/health.ts') },
 } as const satisfies Record<string, Door<RegistryContext>>
 

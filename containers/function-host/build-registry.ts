@@ -3,19 +3,25 @@
 import type { Config } from '#core/platform/config.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
 import { openMailer } from '#core/platform/mail.ts'
+import { describeLine } from '#core/platform/tasks/line.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
 import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
 import { openKeyRing } from '#core/registry/keys/key-ring.ts'
 import { readSettings } from '#core/registry/settings/read-settings.ts'
 import { tierReader } from '#core/registry/settings/read-tiers.ts'
+import { eventTypes } from '#core/registry/stream/events.ts'
 import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
+import { CloudEvent } from '#core/registry/stream/schema.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
+import type { Timetable } from '#core/runtime/define-schedule.ts'
 import { describeApi } from '#core/runtime/describe-api.ts'
+import { describeStream } from '#core/runtime/describe-stream.ts'
 import type { TierOf } from '#core/runtime/limit-rate.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import { registryDoors } from '#functions/index.ts'
+import { timetable } from '#schedules/index.ts'
 import { serveDocuments } from './serve-documents.ts'
 import { serveMailPages } from './serve-mail-pages.ts'
 import { VERSION } from './version.ts'
@@ -42,19 +48,22 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   const keys = await openKeyRing(base, config.SECRET_KEY)
   const mailer = openMailer(config)
   const feed = openJournalHub(base)
-  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake }
+  const tasks = linesOf(timetable)
+  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake, tasks }
   const resources: RegistryResources = { ...base, ...held }
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
   const tierOf = tierReader(resources)
-  const documents = serveDocuments(() =>
-    describeApi(mounted as readonly Mounted<never>[], {
-      title: 'Ninefold',
-      version: VERSION,
-      description: 'A self-hosted registry for AI agents with an economy.',
-      serverUrl: config.PUBLIC_URL,
-    }),
-  )
+  const info = {
+    title: 'Ninefold',
+    version: VERSION,
+    description: 'A self-hosted registry for AI agents with an economy.',
+    serverUrl: config.PUBLIC_URL,
+  }
+  const documents = serveDocuments({
+    openapi: () => describeApi(mounted as readonly Mounted<never>[], info),
+    asyncapi: () => describeStream(info, { event: CloudEvent, types: eventTypes }),
+  })
   const ports: CallPorts<RegistryContext> = {
     resources: base,
     coordination: base.coordination,
@@ -73,3 +82,8 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   )
   return { app, resources, mounted: mounted as readonly Mounted<never>[], tierOf }
 }
+
+const linesOf = (lines: Timetable) =>
+  Object.entries(lines)
+    .filter(([, line]) => line.service === 'registry')
+    .map(([task, line]) => describeLine(task, line))

@@ -181,7 +181,17 @@ export const configKeys = {
   LOG_LEVEL: key(z.enum(['debug', 'info', 'warn', 'error']), 'Least level that is logged.', {
     default: 'info',
   }),
+  TASK_LEASE_MS: key(
+    whole(1000, 120_000),
+    'Milliseconds after which the lead of a background task lapses when its process has died.',
+    { default: '15000' },
+  ),
   STOP_GRACE_SECONDS: key(whole(1, 600), 'Time for a graceful stop.', { default: '25' }),
+  STOP_NOTICE_SECONDS: key(
+    whole(0, 120),
+    'From readyz 503 to the closing of the port, for load balancers to notice; at most a quarter of STOP_GRACE_SECONDS.',
+    { default: '1' },
+  ),
 } as const satisfies Record<string, KeySpec>
 
 function inRate0(text: string): boolean {

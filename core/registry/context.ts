@@ -3,6 +3,7 @@ import type { Config } from '#core/platform/config.ts'
 import type { Context, Resources } from '#core/platform/context.ts'
 import type { EventFeed } from '#core/platform/event-feed.ts'
 import type { Mailer } from '#core/platform/mail.ts'
+import type { TaskLine } from '#core/platform/tasks/line.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { TegClient } from './teg-client.ts'
 
@@ -13,6 +14,8 @@ export interface RegistryResources extends Resources {
   /** Live events of this process, read from the journal. */
   readonly feed: EventFeed
   readonly mailer: Mailer
+  /** The timetable's lines of this service. */
+  readonly tasks: readonly TaskLine[]
   /** Tells background work of this process that there is something to do (a committed outbox or mail row). Only a hint. */
   readonly wake: (what: 'relay' | 'mail' | 'grants') => void
 }

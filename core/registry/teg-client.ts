@@ -3,10 +3,14 @@ import type { z } from 'zod'
 import type {
   Balance,
   Command,
+  ExpiredPayments,
   FeePosting,
   FeeSnapshot,
   OutboxPage,
   Outcome,
+  Payment,
+  PaymentPage,
+  PaymentSearch,
   PostingPage,
   StatementPage,
   Supply,
@@ -20,6 +24,8 @@ import type {
 export interface TegCall {
   readonly requestId: string
   readonly signal: AbortSignal
+  /** When nobody waits for the answer any more, as performance.now(); the TEG is told how long that is. */
+  readonly deadline?: number | undefined
 }
 
 /**
@@ -40,6 +46,11 @@ export interface TegClient {
   ): Promise<z.infer<typeof StatementPage> | null>
   transfer(call: TegCall, id: string): Promise<Transfer | null>
   transfers(call: TegCall, search: z.input<typeof TransferSearch>): Promise<z.infer<typeof TransferPage>>
+  /** Null: there is no such payment token. */
+  payment(call: TegCall, id: string): Promise<Payment | null>
+  payments(call: TegCall, search: z.input<typeof PaymentSearch>): Promise<z.infer<typeof PaymentPage>>
+  /** Active tokens whose time is over, oldest first. */
+  expiredPayments(call: TegCall, limit: number): Promise<z.infer<typeof ExpiredPayments>>
   supply(call: TegCall): Promise<Supply>
   treasury(call: TegCall): Promise<z.infer<typeof Treasury>>
   fees(call: TegCall): Promise<FeeSnapshot>

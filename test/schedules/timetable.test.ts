@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
-import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
 import { readTasks } from '#core/registry/tasks/read-tasks.ts'
 import { startSchedules } from '#core/runtime/run-schedules.ts'
 import { timetable } from '#schedules/index.ts'

@@ -31,11 +31,35 @@ const checks: readonly [string, string][] = [
      from teg.postings p where p.account_seq is not null) l where l.before >= l.seq`,
   ],
   [
-    'issued is what circulates, with the treasury',
-    `select 1 from (select coalesce(sum(g.amount), 0) as issued from teg.grants g) i,
-       (select coalesce(sum(a.balance + a.staked + a.unbonding), 0) as agents from teg.accounts a) a,
-       (select coalesce(sum(t.fee), 0) as fees from teg.transfers t where t.code is null) f
-     where i.issued <> a.agents + f.fees`,
+    'issued less destroyed is what circulates, with the treasury',
+    `select 1 from (select coalesce(sum(g.amount), 0) as amount from teg.grants g) g,
+       (select coalesce(sum(a.balance + a.staked + a.unbonding), 0) as amount from teg.accounts a) a,
+       (select coalesce(sum(t.fee), 0) as fees,
+          coalesce(sum(t.amount) filter (where t.kind = 'mint'), 0) as minted,
+          coalesce(sum(t.amount) filter (where t.kind = 'burn'), 0) as burned,
+          coalesce(sum(case t.kind when 'mint' then t.amount when 'burn' then -t.amount end)
+            filter (where t.from_agent is null and t.to_agent is null), 0) as taken
+        from teg.transfers t where t.code is null) f
+     where g.amount + f.minted - f.burned <> a.amount + f.fees + f.taken or f.fees + f.taken < 0`,
+  ],
+  [
+    'what is held is the sum of the tokens that have not ended, and never more than the balance',
+    `select a.id from teg.accounts a
+     left join (select k.payer, sum(k.amount) as held from teg.tokens k
+       where not exists (select from teg.token_steps s where s.token = k.id) group by k.payer) h on h.payer = a.id
+     left join (select o.payer, sum(o.amount) as held from teg.open_tokens o group by o.payer) q on q.payer = a.id
+     where a.held <> coalesce(h.held, 0) or a.held <> coalesce(q.held, 0) or a.held > a.balance`,
+  ],
+  [
+    'a redemption is its movement, and a held outcome its token',
+    `select s.token from teg.token_steps s join teg.tokens k on k.id = s.token
+     left join teg.transfers t on t.id = s.transfer and t.seq = s.seq and t.kind = 'payment' and t.code is null
+       and t.amount = s.amount and t.from_agent = k.payer and t.to_agent = k.payee
+     where s.status = 2 and (t.id is null or s.amount > k.amount or s.created_at >= k.expires_at)
+     union all select t.id from teg.transfers t where t.kind = 'payment' and t.code is null
+       and not exists (select from teg.token_steps s where s.transfer = t.id)
+     union all select t.id from teg.transfers t where (t.code = 'held')
+       <> exists (select from teg.tokens k where k.id = t.id and k.seq = t.seq and k.payer = t.from_agent)`,
   ],
   [
     'system accounts are the fold of their legs',
@@ -46,11 +70,12 @@ const checks: readonly [string, string][] = [
      ) k group by k.account having sum(k.amount) <> 0`,
   ],
   [
-    'events are numbered from 1 without gap, one for each movement',
+    'events are numbered from 1 without gap, one for each movement and each step of a token',
     `select 1 from (select b.number_first, b.number_last, lag(b.number_last, 1, 0::bigint) over (order by b.number_last) as before
        from teg.outbox_numbered b) n where n.number_first <> n.before + 1
      union all select 1 from (select coalesce(max(b.number_last), 0) as numbered from teg.outbox_numbered b) n
-     where n.numbered <> (select count(*) from teg.transfers t where t.code is null)`,
+     where n.numbered <> (select count(*) from teg.transfers t where t.code is null)
+       + (select count(*) from teg.tokens) + (select count(*) from teg.token_steps)`,
   ],
   [
     'refunds pay back no more than was received',

@@ -4,7 +4,7 @@ import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import type { Database } from '#core/platform/database/database.ts'
 import { openLog } from '#core/platform/log.ts'
-import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
+import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
 import type { Schedule, Timetable } from '#core/runtime/define-schedule.ts'
 import { startSchedules } from '#core/runtime/run-schedules.ts'
 import type { RunMeasure } from '#core/runtime/schedule-deps.ts'
@@ -26,6 +26,14 @@ export const runsOf = (db: Database, task: string) =>
     `select slot, epoch, attempt, holder, state, counts, error from registry.task_runs where task = $1 order by slot`,
     [task],
   )
+
+/** Makes a task known since a moment. */
+export async function knowTask(db: Database, task: string, since: Date): Promise<void> {
+  await db.query('insert into registry.tasks (task, known_since) values ($1, $2) on conflict do nothing', [
+    task,
+    since,
+  ])
+}
 
 /** Makes them: nothing runs until `start`. */
 export function scheduleWorld(db: Database) {
@@ -51,6 +59,11 @@ export function scheduleWorld(db: Database) {
     random: systemRandom,
     log: openLog({ write: (line) => lines.push(line) }),
   }
+  const runs = {
+    ...keepRuns(resources),
+    // Known since long, so that due times before the start of a test are a task's own.
+    register: (task: string) => knowTask(db, task, new Date('2026-11-24T00:00:00.000Z')),
+  }
   const start = (
     holder: string,
     tasks: Record<string, { everySeconds: number } & Schedule<Context>>,
@@ -71,7 +84,7 @@ export function scheduleWorld(db: Database) {
       timetable,
       resources,
       contextOf: (base) => base,
-      runs: keepRuns(resources),
+      runs,
       leases,
       holder,
       observe: (measure) => measures.push(measure),

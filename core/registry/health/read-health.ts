@@ -1,6 +1,7 @@
 /** The health report: two words for the public, every part for operators. */
 import { hasRole } from '#core/base/caller.ts'
 import { VERSION } from '#core/base/version.ts'
+import { publicName } from '#core/platform/tasks/epoch.ts'
 import type { RegistryContext } from '../context.ts'
 import { readTasks } from '../tasks/read-tasks.ts'
 import { probeCoordination, probeDatabase, probeTeg } from './probe-parts.ts'
@@ -34,9 +35,9 @@ export async function readHealth(ctx: RegistryContext): Promise<HealthOut> {
 async function showTasks(ctx: RegistryContext): Promise<TaskOut[]> {
   const now = ctx.clock.now().getTime()
   return (await readTasks(ctx)).map((row) => {
-    const held = row.released_at === null
+    const held = row.released_at === null && row.alive
     return {
-      name: row.task,
+      name: publicName(row.task),
       leader: held ? row.holder : null,
       age_seconds: held ? Math.max(0, Math.round((now - row.acquired_at.getTime()) / 1000)) : null,
       last_run:

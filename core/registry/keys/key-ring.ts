@@ -4,7 +4,7 @@ import { CompactSign, compactVerify, exportJWK, generateKeyPair, importJWK, type
 import type { Resources } from '#core/platform/context.ts'
 import { insertServerKey, listServerKeys, lockServerKeys } from './queries.ts'
 
-/** Access tokens, cards and envelopes, quotes: a key of one purpose never signs for another. */
+/** Access tokens, cards and envelopes, quotes, payment tokens: a key of one purpose never signs for another. */
 export const purposes = ['access', 'registry', 'quote', 'token'] as const
 export type Purpose = (typeof purposes)[number]
 

@@ -9,5 +9,12 @@ export const eventTypes: Readonly<Record<string, string>> = {
   'genesis.granted': 'A developer has received the genesis grant on the first agent.',
   'transfer.completed': 'AVT has moved from one agent to another.',
   'policy.changed': 'An operator has replaced the emission policies.',
+  'payment.issued': 'A payment token was issued: its amount is held.',
+  'payment.redeemed': 'The payee has redeemed a payment token, in whole or in part.',
+  'payment.cancelled': 'The payer has cancelled a payment token.',
+  'payment.expired': 'A payment token was not redeemed in time.',
+  'supply.minted': 'An operator has issued AVT.',
+  'supply.burned': 'An operator has destroyed AVT.',
+  'transfer.rated': 'The payer of a transfer has rated what it has paid for.',
   'settings.changed': 'An operator has changed settings of the registry.',
 }

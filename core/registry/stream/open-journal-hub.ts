@@ -184,6 +184,8 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
       }
     },
     onClose(listener) {
+      // A stream that came with the last connections ends at once, when it has been opened.
+      if (closed) queueMicrotask(listener)
       closers.add(listener)
       return () => closers.delete(listener)
     },

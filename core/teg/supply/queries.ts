@@ -2,6 +2,11 @@
  * A system account is its folded row and the deltas that are not yet folded; the gate folds them, so that they stay few. */
 import type { Queryable } from '#core/platform/database/database.ts'
 
+/** Whether this TEG has minting authority: what its database holds against issuance beside grants. */
+export async function setMinting(db: Queryable, minting: boolean): Promise<void> {
+  await db.query('update teg.meta set minting = $1::boolean where minting <> $1::boolean', [minting])
+}
+
 /** Sums come as text: they may pass int8. */
 export interface SupplyRow {
   issued: string
@@ -30,9 +35,9 @@ export async function readSupplyRow(db: Queryable, time: Date | null): Promise<S
        from teg.accounts a
      )
      select (-d.issuance)::text as issued, d.destruction::text as destroyed, (-d.transit)::text as transit,
-       (a.total + d.kept)::text as circulating, a.held::text as holds,
-       coalesce($1::timestamptz, clock_timestamp()) as as_of
-     from deltas d, agents a`,
+       (a.total + d.kept)::text as circulating, m.at as as_of,
+       (a.held - coalesce((select sum(o.amount) from teg.open_tokens o where o.expires_at <= m.at), 0))::text as holds
+     from deltas d, agents a, (select coalesce($1::timestamptz, clock_timestamp()) as at) m`,
     [time],
   )
   return rows[0] as SupplyRow
@@ -52,7 +57,7 @@ export async function readTreasuryRow(db: Queryable, time: Date | null): Promise
      from (
        select s.balance as amount, s.credited from teg.system_accounts s where s.account = 'treasury'
        union all
-       select d.amount, greatest(d.amount, 0) from teg.system_deltas d where d.account = 'treasury'
+       select d.amount, case when d.minted then 0 else greatest(d.amount, 0) end from teg.system_deltas d where d.account = 'treasury'
      ) p`,
     [time],
   )

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { jitterMs, slotAt } from '#core/runtime/run-schedules.ts'
+import { jitterMs, slotAt } from '#core/platform/tasks/slots.ts'
 
 describe('slots', () => {
   test.each([
@@ -14,10 +14,12 @@ describe('slots', () => {
 
   test('start after a delay that is always the same, below a tenth of the period and half a minute', () => {
     for (const every of [5, 60, 3600, 86_400]) {
-      const delays = Array.from({ length: 50 }, (_, i) => jitterMs('task', i * every * 1000, every))
+      const delays = Array.from({ length: 50 }, (_, i) =>
+        jitterMs('task', i * every * 1000, { everySeconds: every }),
+      )
       expect(Math.max(...delays)).toBeLessThan(Math.min(every * 100, 30_000))
       expect(new Set(delays).size).toBeGreaterThan(20)
-      expect(jitterMs('task', 0, every)).toBe(delays[0])
+      expect(jitterMs('task', 0, { everySeconds: every })).toBe(delays[0])
     }
   })
 })
