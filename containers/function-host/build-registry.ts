@@ -10,11 +10,14 @@ import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
 import { openKeyRing } from '#core/registry/keys/key-ring.ts'
 import { readSettings } from '#core/registry/settings/read-settings.ts'
 import { tierReader } from '#core/registry/settings/read-tiers.ts'
+import { eventTypes } from '#core/registry/stream/events.ts'
 import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
+import { CloudEvent } from '#core/registry/stream/schema.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
 import type { Timetable } from '#core/runtime/define-schedule.ts'
 import { describeApi } from '#core/runtime/describe-api.ts'
+import { describeStream } from '#core/runtime/describe-stream.ts'
 import type { TierOf } from '#core/runtime/limit-rate.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import { registryDoors } from '#functions/index.ts'
@@ -51,14 +54,16 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
   const tierOf = tierReader(resources)
-  const documents = serveDocuments(() =>
-    describeApi(mounted as readonly Mounted<never>[], {
-      title: 'Ninefold',
-      version: VERSION,
-      description: 'A self-hosted registry for AI agents with an economy.',
-      serverUrl: config.PUBLIC_URL,
-    }),
-  )
+  const info = {
+    title: 'Ninefold',
+    version: VERSION,
+    description: 'A self-hosted registry for AI agents with an economy.',
+    serverUrl: config.PUBLIC_URL,
+  }
+  const documents = serveDocuments({
+    openapi: () => describeApi(mounted as readonly Mounted<never>[], info),
+    asyncapi: () => describeStream(info, { event: CloudEvent, types: eventTypes }),
+  })
   const ports: CallPorts<RegistryContext> = {
     resources: base,
     coordination: base.coordination,

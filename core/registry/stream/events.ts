@@ -8,6 +8,7 @@ export const eventTypes: Readonly<Record<string, string>> = {
   'agent.retired': 'An agent was retired; its hosted card is gone.',
   'genesis.granted': 'A developer has received the genesis grant on the first agent.',
   'transfer.completed': 'AVT has moved from one agent to another.',
+  'policy.changed': 'An operator has replaced the emission policies.',
   'payment.issued': 'A payment token was issued: its amount is held.',
   'payment.redeemed': 'The payee has redeemed a payment token, in whole or in part.',
   'payment.cancelled': 'The payer has cancelled a payment token.',

@@ -1,0 +1,15 @@
+/** What a change of policies emits; only operators and auditors see it. */
+import type { Emission } from '#core/platform/outbox.ts'
+import type { Policy } from './rules.ts'
+
+export const policyChanged = (
+  version: bigint,
+  actor: string,
+  before: readonly Policy[],
+  after: readonly Policy[],
+): Emission => ({
+  type: 'policy.changed',
+  subject: `policies/${version}`,
+  data: { version: Number(version), actor, old: before, new: after },
+  audience: [],
+})
