@@ -121,11 +121,6 @@ export const exceptions: readonly Exception[] = [
     reason: 'the gate is ready when there is a fee snapshot to pick',
   },
   {
-    from: 'core/teg/outbox/events.ts',
-    to: 'core/teg/ledger/show-transfer.ts',
-    reason: 'an event carries the Transfer exactly as the API shows it',
-  },
-  {
     from: 'core/teg/outbox/queries.ts',
     to: 'core/teg/ledger/queries.ts',
     reason: "type only: the outbox numbers the ledger's rows",

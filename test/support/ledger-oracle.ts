@@ -105,7 +105,7 @@ export class Oracle {
     const account = this.of(agent)
     const key = `status ${agent} ${sequence}`
     const done: Verdict = { ok: true, replayed: false, code: null, amount: null, fee: null, left: null }
-    if (sequence < account.sequence || (sequence === account.sequence && status === account.status)) {
+    if (sequence <= account.sequence) {
       const before = status === 'closed' && heir !== null ? this.outcomes.get(key)?.verdict : undefined
       return { ...(before ?? done), replayed: true }
     }

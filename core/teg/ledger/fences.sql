@@ -2,7 +2,7 @@
 -- By command: true where a newer holder of its task has been seen, here or in an earlier batch; null without fence. What
 -- is seen is kept, whatever becomes of the command: an epoch is (incarnation, counter of at most 18 digits).
 create or replace function teg.pass_fences(p_tasks text[], p_extra text[])
-returns boolean[] language plpgsql set enable_seqscan = off as $$
+returns boolean[] language plpgsql as $$
 declare
   v_stale boolean[];
 begin

@@ -33,12 +33,10 @@ declare
   n constant integer := cardinality(p_op);
   amount_max constant bigint := 9007199254740991;
   int8_max constant bigint := 9223372036854775807;
-  v_now timestamptz; v_day date;
-  v_refs uuid[] := p_accounts; v_found_at integer := 0;
+  v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
   v_ids uuid[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
   v_seq bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[]; v_slot integer[];
-  v_made uuid[] := '{}';
   -- What a refund pays back, and the token that a command names, by command.
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
   v_tokens teg.tokens[]; v_token teg.tokens; v_token_state smallint[];
@@ -46,8 +44,7 @@ declare
   v_ended uuid[] := '{}'; v_ended_as smallint[] := '{}'; v_void uuid[] := '{}'; w uuid[]; v_freed bigint;
   v_prior bigint[]; v_prior_hash uuid[]; v_alias integer[];
   v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
-  v_stale boolean[]; v_minting boolean; v_treasury numeric;
-  v_linked constant boolean := cardinality(p_linked) > 0;
+  v_stale boolean[]; v_minting boolean; v_treasury numeric; v_linked constant boolean := cardinality(p_linked) > 0;
   g_start integer; g_end integer := 0; g_failed boolean := false; g_spent bigint[];
   -- Outcomes, by command.
   r_state smallint[] := array_fill(null::smallint, array[n]); r_code text[] := array_fill(null::text, array[n]);
@@ -58,19 +55,14 @@ declare
   r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
   r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
-  s_transfer uuid[] := '{}';
-  v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false; v_supply boolean := false;
+  s_transfer uuid[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
   v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
   op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text; stale boolean;
   amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; want smallint; step bigint; verdict text[];
 begin
   -- 1. Accounts that this batch opens are inserted first, so that they can be locked; they count from their command on.
-  if 1 = any (p_op) then
-    v_made := teg.open_accounts(p_now, p_accounts, p_op, p_from, p_extra);
-  end if;
-  if cardinality(p_dids) > 0 then
-    v_refs := v_refs || teg.find_dids(p_dids);
-  end if;
+  if 1 = any (p_op) then v_made := teg.open_accounts(p_now, p_accounts, p_op, p_from, p_extra); end if;
+  if cardinality(p_dids) > 0 then v_refs := v_refs || teg.find_dids(p_dids); end if;
   if p_op && array[4, 7, 8, 9]::smallint[] then
     v_found_at := cardinality(v_refs);
     select g.originals, g.tokens, v_refs || g.payers into v_orig, v_tokens, v_refs from teg.find_named(p_op, p_extra) g;
@@ -84,9 +76,7 @@ begin
   from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
   select array_agg(s.slot::integer order by r.place) into v_slot
   from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
-  if cardinality(p_tasks) > 0 then
-    v_stale := teg.pass_fences(p_tasks, p_extra);
-  end if;
+  if cardinality(p_tasks) > 0 then v_stale := teg.pass_fences(p_tasks, p_extra); end if;
   v_now := coalesce(p_now, clock_timestamp());
   v_day := (v_now at time zone 'UTC')::date;
 
@@ -101,9 +91,7 @@ begin
     into v_orig_kind, v_orig_left, v_orig_first, v_token_state, v_granted, v_minting, v_treasury
     from teg.read_found(p_op, p_accounts, p_from, v_orig, v_tokens, v_day, p_minting) g;
   end if;
-  if cardinality(p_keys) > 0 then
-    v_spent := teg.lock_spending(p_keys, v_day);
-  end if;
+  if cardinality(p_keys) > 0 then v_spent := teg.lock_spending(p_keys, v_day); end if;
 
   -- 4. In order over memory: each command sees what the earlier ones did, each is accepted or refused by itself.
   for i in 1 .. case when v_linked then n + 1 else n end loop
@@ -121,9 +109,7 @@ begin
           r_from_balance[m] := null; r_from_held[m] := null; r_to_balance[m] := null;
         end loop;
       end if;
-      if i > g_end then
-        g_end := 0; g_failed := false;
-      end if;
+      if i > g_end then g_end := 0; g_failed := false; end if;
       exit when i > n;
       if g_end = 0 and p_linked[i] then
         g_start := i; g_end := i; g_spent := v_spent;
@@ -131,9 +117,9 @@ begin
         g_failed := p_linked[g_end];  -- its last one is linked to no transfer
       end if;
     end if;
-    op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0; verdict := null; kind := null;
-    keep := op in (3, 4, 6, 7, 10, 11); fee := 0; ppm := 0; snap := null; amount := p_amount[i]; stale := v_stale[i];
-    f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
+    op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0; verdict := null;
+    kind := null; keep := op in (3, 4, 6, 7, 10, 11); fee := 0; ppm := 0; snap := null; amount := p_amount[i];
+    stale := v_stale[i]; f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
     -- What is due is voided before funds are judged.
     if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and (op in (2, 4) or amount > v_balance[a] - v_held[a]) then
       select e.tokens, e.freed into w, v_freed from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void)) e;
@@ -247,9 +233,7 @@ begin
     end if;
     if verdict is not null then
       r_state[i] := case when keep then 1 else 2 end; r_code[i] := verdict[1]; r_detail[i] := verdict[2];
-      if not keep then
-        continue;
-      end if;
+      continue when not keep;
       r_kind[i] := kind; r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_amount[i] := coalesce(amount, 0);
       r_fee[i] := 0; r_ppm[i] := 0; r_refund[i] := v_orig[i]; v_rows := v_rows + 1;
     elsif op = 6 then
@@ -258,7 +242,8 @@ begin
       v_events := v_events + 1; v_rows := v_rows + 1;
     elsif op in (7, 8, 9) then
       v_held[a] := v_held[a] - v_token.amount; v_dirty[a] := true; v_holds := true; v_steps := v_steps + 1;
-      v_ended := v_ended || v_token.id; v_ended_as := v_ended_as || (op - 5)::smallint; v_events := v_events + 1; r_state[i] := 5;
+      v_ended := v_ended || v_token.id; v_ended_as := v_ended_as || (op - 5)::smallint; r_state[i] := 5;
+      v_events := v_events + 1;
     end if;
     if verdict is null and kind is not null and op <> 6 then
       r_state[i] := 0; r_kind[i] := kind; r_amount[i] := amount; r_fee[i] := fee; r_ppm[i] := ppm; r_snap[i] := snap;
@@ -275,14 +260,12 @@ begin
       end if;
       if op = 4 then
         r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount;
-      elsif op > 9 then
-        v_supply := true; v_treasury := v_treasury + case when p_from[i] is null then amount * (21 - 2 * op) else 0 end;
+      elsif op > 9 then  -- a mint adds, a burn takes
+        v_treasury := v_treasury + case when p_from[i] is null then amount * (21 - 2 * op) else 0 end;
       end if;
       v_fees := v_fees + fee; v_events := v_events + 1; v_rows := v_rows + 1;
     end if;
-    if k > 0 and verdict is null then
-      v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]);
-    end if;
+    if k > 0 and verdict is null then v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]); end if;
     if op = 2 then
       v_status[a] := want; v_status_seq[a] := step; v_dirty[a] := true; r_state[i] := coalesce(r_state[i], 5);
       s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || step;
@@ -293,29 +276,17 @@ begin
   end loop;
 
   -- 5. One write of each kind.
-  if cardinality(v_void) > 0 then
-    perform teg.write_voids(v_void, v_now);
-  end if;
-  if v_rows > 0 or v_steps > 0 or cardinality(s_at) > 0 then
-    v_base := nextval('teg.ledger_seq');
-  end if;
+  if cardinality(v_void) > 0 then perform teg.write_voids(v_void, v_now); end if;
+  if v_rows > 0 or v_steps > 0 or cardinality(s_at) > 0 then v_base := nextval('teg.ledger_seq'); end if;
   if v_rows > 0 then
     perform teg.write_transfers(v_base, v_now, p_op, r_state, p_id, p_idem, p_hash, r_from, r_to, r_amount, r_fee, r_from_seq,
       r_from_balance, r_to_seq, r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo, p_reference, r_code,
       r_detail);
   end if;
   perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_status, v_status_seq, v_dirty, v_holds);
-  if v_issued > 0 then
-    perform teg.write_grants(v_day, p_op, r_state, r_to, p_id, r_amount, p_extra);
-  end if;
-  if v_steps > 0 or 6 = any (p_op) then
-    perform teg.write_tokens(v_base, v_now, p_op, r_state, p_id, r_from, r_to, r_amount, p_extra, v_tokens);
-  end if;
-  if v_supply then
-    perform teg.write_supply(v_now, p_op, r_state, r_from, r_to, r_amount);
-  end if;
-  if cardinality(s_at) > 0 then
-    perform teg.write_status_steps(v_base, v_now, s_at, s_account, s_sequence, s_status, s_transfer);
+  if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
+    perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, p_id, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
+      s_account, s_sequence, s_status, s_transfer);
   end if;
   perform teg.write_sums(v_base, v_now, v_day, v_fees, v_issued, v_events, p_keys, v_spent);
 

@@ -19,7 +19,7 @@ begin
 end $$;
 
 -- What the treasury holds, fees of open batches aside, for a batch that takes from it: nobody else does until it ends.
-create or replace function teg.lock_treasury() returns numeric language plpgsql set enable_seqscan = off as $$
+create or replace function teg.lock_treasury() returns numeric language plpgsql as $$
 begin
   perform pg_advisory_xact_lock(hashtext('teg.fold_deltas'));
   perform teg.fold_deltas(2000);
@@ -33,8 +33,12 @@ create or replace function teg.write_supply(p_now timestamptz, p_op smallint[], 
   p_to uuid[], p_amount bigint[])
 returns void language plpgsql as $$
 declare
-  v_base constant bigint := nextval('teg.ledger_seq');
+  v_base bigint;
 begin
+  if not exists (select from unnest(p_op, p_state) as c(op, state) where c.op in (10, 11) and c.state = 0) then
+    return;
+  end if;
+  v_base := nextval('teg.ledger_seq');
   update teg.meta m set ever_minted = true where not m.ever_minted;
   insert into teg.system_deltas (seq, account, amount, created_at, minted)
   select v_base + c.place - 1, d.account, d.amount, p_now, d.account = 'treasury'

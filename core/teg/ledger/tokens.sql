@@ -3,7 +3,7 @@
 
 -- States of tokens, read under their payers' locks, by command.
 create or replace function teg.read_token_states(p_tokens teg.tokens[])
-returns smallint[] language plpgsql set enable_seqscan = off as $$
+returns smallint[] language plpgsql as $$
 begin
   return (select array_agg(coalesce(s.status, case when c.id is not null then 1 end)::smallint order by c.place)
     from (select g.place, (p_tokens[g.place]).id as id from generate_subscripts(p_tokens, 1) as g(place)) c
@@ -13,7 +13,7 @@ end $$;
 -- Tokens of a payer whose time is over, oldest first: at most a hundred, and not those that the batch has ended already.
 create or replace function teg.find_expired(p_payer uuid, p_now timestamptz, p_ended uuid[], p_most integer,
   out tokens uuid[], out freed bigint)
-language plpgsql set enable_seqscan = off as $$
+language plpgsql as $$
 begin
   select coalesce(array_agg(e.token), '{}'), coalesce(sum(e.amount), 0)::bigint into tokens, freed
   from (select o.token, o.amount from teg.open_tokens o
@@ -67,7 +67,7 @@ end $$;
 -- Records the tokens that a batch has issued and ended.
 create or replace function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
   p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[])
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql as $$
 begin
   with issued as (
     insert into teg.tokens (seq, id, payer, payee, amount, created_at, expires_at, task_ref)
@@ -96,7 +96,7 @@ end $$;
 
 -- Voids tokens whose time is over, under a block of numbers of their own, before the batch that needs their funds.
 create or replace function teg.write_voids(p_tokens uuid[], p_now timestamptz)
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql as $$
 declare
   v_base constant bigint := nextval('teg.ledger_seq');
 begin

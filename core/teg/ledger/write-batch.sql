@@ -4,7 +4,7 @@ create or replace function teg.write_transfers(p_base bigint, p_now timestamptz,
   p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_ppm integer[], p_snap bigint[],
   p_from_held bigint[], p_refund uuid[], p_kind text[], p_key text[], p_memo text[], p_reference text[], p_code text[],
   p_detail text[])
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql as $$
 begin
   insert into teg.transfers (seq, id, idem, request_hash, from_agent, to_agent, amount, fee, from_seq, from_balance,
     to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
@@ -21,7 +21,7 @@ end $$;
 
 create or replace function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq bigint[],
   p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql as $$
 begin
   if p_holds then
     update teg.accounts acc
@@ -36,20 +36,32 @@ begin
   where acc.id = u.id and u.dirty;
 end $$;
 
--- Status changes that took effect.
-create or replace function teg.write_status_steps(p_base bigint, p_now timestamptz, p_at integer[], p_account uuid[],
-  p_sequence bigint[], p_status smallint[], p_transfer uuid[])
+-- What only some batches write: grants, tokens and their ends, what was issued and destroyed, status changes that took effect.
+create or replace function teg.write_steps(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
+  p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], s_at integer[],
+  s_account uuid[], s_sequence bigint[], s_status smallint[], s_transfer uuid[])
 returns void language plpgsql as $$
 begin
-  insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
-  select p_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, p_now
-  from unnest(p_at, p_account, p_sequence, p_status, p_transfer) as s(place, account, sequence, status, transfer);
+  if 5 = any (p_op) then
+    perform teg.write_grants(p_day, p_op, p_state, p_to, p_id, p_amount, p_extra);
+  end if;
+  if p_op && array[6, 7, 8, 9]::smallint[] then
+    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_id, p_from, p_to, p_amount, p_extra, p_tokens);
+  end if;
+  if p_op && array[10, 11]::smallint[] then
+    perform teg.write_supply(p_now, p_op, p_state, p_from, p_to, p_amount);
+  end if;
+  if cardinality(s_at) > 0 then
+    insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
+    select p_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, p_now
+    from unnest(s_at, s_account, s_sequence, s_status, s_transfer) as s(place, account, sequence, status, transfer);
+  end if;
 end $$;
 
 -- Sums of a batch: fees, grants, what keys have spent, its events. Every 256th batch folds system accounts.
 create or replace function teg.write_sums(p_base bigint, p_now timestamptz, p_day date, p_fees bigint, p_issued bigint,
   p_events integer, p_keys uuid[], p_spent bigint[])
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql as $$
 begin
   if p_fees > 0 or p_issued > 0 then
     insert into teg.system_deltas (seq, account, amount, created_at)

@@ -1,57 +1,50 @@
-/** The events of the ledger, made from history rows only: movements, and payment tokens issued and ended. */
+/** The events of the ledger, made from its history: movements, and payment tokens issued and ended. */
 import { formatAmount } from '#core/base/amount.ts'
 import type { OutboxItem, Payment } from '#core/wire/teg.ts'
-import type { TransferRow } from '../ledger/queries.ts'
-import { showIssued, showPayment } from '../ledger/show-payment.ts'
-import { showTransfer } from '../ledger/show-transfer.ts'
-import type { TokenRow } from '../ledger/token-queries.ts'
+import type { Fact } from '../ledger/read-facts.ts'
 
 /** The event of a movement; its id is the movement's. */
-export function showMovement(number: bigint, row: TransferRow): OutboxItem {
+export function showMovement(number: bigint, row: NonNullable<Fact['movement']>): OutboxItem {
   const base = { number: Number(number), id: row.id, time: row.created_at.toISOString() }
   const subject = `transfers/${row.id}`
+  if (row.transfer) {
+    const { from_agent, to_agent } = row.transfer
+    const parties = to_agent === null ? [from_agent] : [from_agent, to_agent]
+    return { ...base, type: 'transfer.completed', subject, data: row.transfer, parties }
+  }
   const agent = row.to_agent ?? row.from_agent
   const amount = formatAmount(row.amount)
-  switch (row.kind) {
-    case 'genesis_grant': {
-      const data = { transfer_id: row.id, agent, developer: row.key, amount }
-      return {
-        ...base,
-        type: 'genesis.granted',
-        subject: `agents/${agent}`,
-        data,
-        parties: [agent as string],
-      }
-    }
-    case 'mint':
-    case 'burn': {
-      const type = row.kind === 'mint' ? 'supply.minted' : 'supply.burned'
-      const data = { transfer_id: row.id, agent, amount, memo: row.memo, created_at: base.time }
-      return { ...base, type, subject, data, parties: null }
-    }
-    default: {
-      const parties = [row.from_agent as string, row.to_agent as string]
-      return { ...base, type: 'transfer.completed', subject, data: showTransfer(row), parties }
-    }
+  if (row.kind === 'genesis_grant') {
+    const data = { transfer_id: row.id, agent, developer: row.key, amount }
+    return { ...base, type: 'genesis.granted', subject: `agents/${agent}`, data, parties: [agent as string] }
+  }
+  const type = row.kind === 'mint' ? 'supply.minted' : 'supply.burned'
+  const data = { transfer_id: row.id, agent, amount, memo: row.memo, created_at: base.time }
+  return { ...base, type, subject, data, parties: null }
+}
+
+/** The event of a token's issue; its id is the token's. */
+export function showIssue(number: bigint, payment: Payment): OutboxItem {
+  return { ...aboutToken(number, payment, 'issued', payment.created_at), id: payment.id, data: payment }
+}
+
+/** The event of a token's end; its id is the token's with the last digit changed. A redemption shows its movement. */
+export function showEnd(number: bigint, { movement, ended }: Fact): OutboxItem {
+  const { payment, time } = ended as NonNullable<Fact['ended']>
+  const last = (Number.parseInt(payment.id.slice(-1), 16) ^ 1).toString(16)
+  return {
+    ...aboutToken(number, payment, payment.status, time.toISOString()),
+    id: payment.id.slice(0, -1) + last,
+    data: movement ? { ...payment, transfer: movement.transfer } : payment,
   }
 }
 
-/** The event of a token: `event` is 1 for its issue and 2, 3, 4 for its end. The ids of both follow from the token's. */
-export function showToken(
-  number: bigint,
-  event: number,
-  row: TokenRow & { ended_at: Date | null },
-  transfer: TransferRow | undefined,
-): OutboxItem {
-  const issued = event === 1
-  const payment: Payment = issued ? showIssued(row) : showPayment(row)
+function aboutToken(number: bigint, payment: Payment, what: string, time: string) {
   return {
     number: Number(number),
-    id: issued ? row.id : row.id.slice(0, -1) + (Number.parseInt(row.id.slice(-1), 16) ^ 1).toString(16),
-    type: `payment.${issued ? 'issued' : payment.status}`,
-    subject: `payments/${row.id}`,
-    time: (issued ? row.created_at : (row.ended_at as Date)).toISOString(),
-    data: transfer ? { ...payment, transfer: showTransfer(transfer) } : payment,
-    parties: [row.payer, row.payee],
+    type: `payment.${what}`,
+    subject: `payments/${payment.id}`,
+    time,
+    parties: [payment.payer_agent, payment.payee_agent],
   }
 }

@@ -35,9 +35,9 @@ export async function readSupplyRow(db: Queryable, time: Date | null): Promise<S
        from teg.accounts a
      )
      select (-d.issuance)::text as issued, d.destruction::text as destroyed, (-d.transit)::text as transit,
-       (a.total + d.kept)::text as circulating, a.held::text as holds,
-       coalesce($1::timestamptz, clock_timestamp()) as as_of
-     from deltas d, agents a`,
+       (a.total + d.kept)::text as circulating, m.at as as_of,
+       (a.held - coalesce((select sum(o.amount) from teg.open_tokens o where o.expires_at <= m.at), 0))::text as holds
+     from deltas d, agents a, (select coalesce($1::timestamptz, clock_timestamp()) as at) m`,
     [time],
   )
   return rows[0] as SupplyRow
