@@ -364,7 +364,7 @@ create table teg.tasks (
 -- By command: true where a newer holder of its task has been seen, here or in an earlier batch; null without fence. What
 -- is seen is kept, whatever becomes of the command: an epoch is (incarnation, counter of at most 18 digits).
 create or replace function teg.pass_fences(p_tasks text[], p_extra text[])
-returns boolean[] language plpgsql set enable_seqscan = off as $$
+returns boolean[] language plpgsql as $$
 declare
   v_stale boolean[];
 begin
@@ -427,12 +427,10 @@ declare
   n constant integer := cardinality(p_op);
   amount_max constant bigint := 9007199254740991;
   int8_max constant bigint := 9223372036854775807;
-  v_now timestamptz; v_day date;
-  v_refs uuid[] := p_accounts; v_found_at integer := 0;
+  v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
   v_ids uuid[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
   v_seq bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[]; v_slot integer[];
-  v_made uuid[] := '{}';
   -- What a refund pays back, and the token that a command names, by command.
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
   v_tokens teg.tokens[]; v_token teg.tokens; v_token_state smallint[];
@@ -440,8 +438,7 @@ declare
   v_ended uuid[] := '{}'; v_ended_as smallint[] := '{}'; v_void uuid[] := '{}'; w uuid[]; v_freed bigint;
   v_prior bigint[]; v_prior_hash uuid[]; v_alias integer[];
   v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
-  v_stale boolean[]; v_minting boolean; v_treasury numeric;
-  v_linked constant boolean := cardinality(p_linked) > 0;
+  v_stale boolean[]; v_minting boolean; v_treasury numeric; v_linked constant boolean := cardinality(p_linked) > 0;
   g_start integer; g_end integer := 0; g_failed boolean := false; g_spent bigint[];
   -- Outcomes, by command.
   r_state smallint[] := array_fill(null::smallint, array[n]); r_code text[] := array_fill(null::text, array[n]);
@@ -452,19 +449,14 @@ declare
   r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
   r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
-  s_transfer uuid[] := '{}';
-  v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false; v_supply boolean := false;
+  s_transfer uuid[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
   v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
   op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text; stale boolean;
   amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; want smallint; step bigint; verdict text[];
 begin
   -- 1. Accounts that this batch opens are inserted first, so that they can be locked; they count from their command on.
-  if 1 = any (p_op) then
-    v_made := teg.open_accounts(p_now, p_accounts, p_op, p_from, p_extra);
-  end if;
-  if cardinality(p_dids) > 0 then
-    v_refs := v_refs || teg.find_dids(p_dids);
-  end if;
+  if 1 = any (p_op) then v_made := teg.open_accounts(p_now, p_accounts, p_op, p_from, p_extra); end if;
+  if cardinality(p_dids) > 0 then v_refs := v_refs || teg.find_dids(p_dids); end if;
   if p_op && array[4, 7, 8, 9]::smallint[] then
     v_found_at := cardinality(v_refs);
     select g.originals, g.tokens, v_refs || g.payers into v_orig, v_tokens, v_refs from teg.find_named(p_op, p_extra) g;
@@ -478,9 +470,7 @@ begin
   from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
   select array_agg(s.slot::integer order by r.place) into v_slot
   from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
-  if cardinality(p_tasks) > 0 then
-    v_stale := teg.pass_fences(p_tasks, p_extra);
-  end if;
+  if cardinality(p_tasks) > 0 then v_stale := teg.pass_fences(p_tasks, p_extra); end if;
   v_now := coalesce(p_now, clock_timestamp());
   v_day := (v_now at time zone 'UTC')::date;
 
@@ -495,9 +485,7 @@ begin
     into v_orig_kind, v_orig_left, v_orig_first, v_token_state, v_granted, v_minting, v_treasury
     from teg.read_found(p_op, p_accounts, p_from, v_orig, v_tokens, v_day, p_minting) g;
   end if;
-  if cardinality(p_keys) > 0 then
-    v_spent := teg.lock_spending(p_keys, v_day);
-  end if;
+  if cardinality(p_keys) > 0 then v_spent := teg.lock_spending(p_keys, v_day); end if;
 
   -- 4. In order over memory: each command sees what the earlier ones did, each is accepted or refused by itself.
   for i in 1 .. case when v_linked then n + 1 else n end loop
@@ -515,9 +503,7 @@ begin
           r_from_balance[m] := null; r_from_held[m] := null; r_to_balance[m] := null;
         end loop;
       end if;
-      if i > g_end then
-        g_end := 0; g_failed := false;
-      end if;
+      if i > g_end then g_end := 0; g_failed := false; end if;
       exit when i > n;
       if g_end = 0 and p_linked[i] then
         g_start := i; g_end := i; g_spent := v_spent;
@@ -525,9 +511,9 @@ begin
         g_failed := p_linked[g_end];  -- its last one is linked to no transfer
       end if;
     end if;
-    op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0; verdict := null; kind := null;
-    keep := op in (3, 4, 6, 7, 10, 11); fee := 0; ppm := 0; snap := null; amount := p_amount[i]; stale := v_stale[i];
-    f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
+    op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0; verdict := null;
+    kind := null; keep := op in (3, 4, 6, 7, 10, 11); fee := 0; ppm := 0; snap := null; amount := p_amount[i];
+    stale := v_stale[i]; f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
     -- What is due is voided before funds are judged.
     if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and (op in (2, 4) or amount > v_balance[a] - v_held[a]) then
       select e.tokens, e.freed into w, v_freed from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void)) e;
@@ -641,9 +627,7 @@ begin
     end if;
     if verdict is not null then
       r_state[i] := case when keep then 1 else 2 end; r_code[i] := verdict[1]; r_detail[i] := verdict[2];
-      if not keep then
-        continue;
-      end if;
+      continue when not keep;
       r_kind[i] := kind; r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_amount[i] := coalesce(amount, 0);
       r_fee[i] := 0; r_ppm[i] := 0; r_refund[i] := v_orig[i]; v_rows := v_rows + 1;
     elsif op = 6 then
@@ -652,7 +636,8 @@ begin
       v_events := v_events + 1; v_rows := v_rows + 1;
     elsif op in (7, 8, 9) then
       v_held[a] := v_held[a] - v_token.amount; v_dirty[a] := true; v_holds := true; v_steps := v_steps + 1;
-      v_ended := v_ended || v_token.id; v_ended_as := v_ended_as || (op - 5)::smallint; v_events := v_events + 1; r_state[i] := 5;
+      v_ended := v_ended || v_token.id; v_ended_as := v_ended_as || (op - 5)::smallint; r_state[i] := 5;
+      v_events := v_events + 1;
     end if;
     if verdict is null and kind is not null and op <> 6 then
       r_state[i] := 0; r_kind[i] := kind; r_amount[i] := amount; r_fee[i] := fee; r_ppm[i] := ppm; r_snap[i] := snap;
@@ -669,14 +654,12 @@ begin
       end if;
       if op = 4 then
         r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount;
-      elsif op > 9 then
-        v_supply := true; v_treasury := v_treasury + case when p_from[i] is null then amount * (21 - 2 * op) else 0 end;
+      elsif op > 9 then  -- a mint adds, a burn takes
+        v_treasury := v_treasury + case when p_from[i] is null then amount * (21 - 2 * op) else 0 end;
       end if;
       v_fees := v_fees + fee; v_events := v_events + 1; v_rows := v_rows + 1;
     end if;
-    if k > 0 and verdict is null then
-      v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]);
-    end if;
+    if k > 0 and verdict is null then v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]); end if;
     if op = 2 then
       v_status[a] := want; v_status_seq[a] := step; v_dirty[a] := true; r_state[i] := coalesce(r_state[i], 5);
       s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || step;
@@ -687,29 +670,17 @@ begin
   end loop;
 
   -- 5. One write of each kind.
-  if cardinality(v_void) > 0 then
-    perform teg.write_voids(v_void, v_now);
-  end if;
-  if v_rows > 0 or v_steps > 0 or cardinality(s_at) > 0 then
-    v_base := nextval('teg.ledger_seq');
-  end if;
+  if cardinality(v_void) > 0 then perform teg.write_voids(v_void, v_now); end if;
+  if v_rows > 0 or v_steps > 0 or cardinality(s_at) > 0 then v_base := nextval('teg.ledger_seq'); end if;
   if v_rows > 0 then
     perform teg.write_transfers(v_base, v_now, p_op, r_state, p_id, p_idem, p_hash, r_from, r_to, r_amount, r_fee, r_from_seq,
       r_from_balance, r_to_seq, r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo, p_reference, r_code,
       r_detail);
   end if;
   perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_status, v_status_seq, v_dirty, v_holds);
-  if v_issued > 0 then
-    perform teg.write_grants(v_day, p_op, r_state, r_to, p_id, r_amount, p_extra);
-  end if;
-  if v_steps > 0 or 6 = any (p_op) then
-    perform teg.write_tokens(v_base, v_now, p_op, r_state, p_id, r_from, r_to, r_amount, p_extra, v_tokens);
-  end if;
-  if v_supply then
-    perform teg.write_supply(v_now, p_op, r_state, r_from, r_to, r_amount);
-  end if;
-  if cardinality(s_at) > 0 then
-    perform teg.write_status_steps(v_base, v_now, s_at, s_account, s_sequence, s_status, s_transfer);
+  if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
+    perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, p_id, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
+      s_account, s_sequence, s_status, s_transfer);
   end if;
   perform teg.write_sums(v_base, v_now, v_day, v_fees, v_issued, v_events, p_keys, v_spent);
 
@@ -848,7 +819,7 @@ begin
 end $$;
 
 -- What the treasury holds, fees of open batches aside, for a batch that takes from it: nobody else does until it ends.
-create or replace function teg.lock_treasury() returns numeric language plpgsql set enable_seqscan = off as $$
+create or replace function teg.lock_treasury() returns numeric language plpgsql as $$
 begin
   perform pg_advisory_xact_lock(hashtext('teg.fold_deltas'));
   perform teg.fold_deltas(2000);
@@ -862,8 +833,12 @@ create or replace function teg.write_supply(p_now timestamptz, p_op smallint[], 
   p_to uuid[], p_amount bigint[])
 returns void language plpgsql as $$
 declare
-  v_base constant bigint := nextval('teg.ledger_seq');
+  v_base bigint;
 begin
+  if not exists (select from unnest(p_op, p_state) as c(op, state) where c.op in (10, 11) and c.state = 0) then
+    return;
+  end if;
+  v_base := nextval('teg.ledger_seq');
   update teg.meta m set ever_minted = true where not m.ever_minted;
   insert into teg.system_deltas (seq, account, amount, created_at, minted)
   select v_base + c.place - 1, d.account, d.amount, p_now, d.account = 'treasury'
@@ -1073,7 +1048,7 @@ end $$;
 
 -- States of tokens, read under their payers' locks, by command.
 create or replace function teg.read_token_states(p_tokens teg.tokens[])
-returns smallint[] language plpgsql set enable_seqscan = off as $$
+returns smallint[] language plpgsql as $$
 begin
   return (select array_agg(coalesce(s.status, case when c.id is not null then 1 end)::smallint order by c.place)
     from (select g.place, (p_tokens[g.place]).id as id from generate_subscripts(p_tokens, 1) as g(place)) c
@@ -1083,7 +1058,7 @@ end $$;
 -- Tokens of a payer whose time is over, oldest first: at most a hundred, and not those that the batch has ended already.
 create or replace function teg.find_expired(p_payer uuid, p_now timestamptz, p_ended uuid[], p_most integer,
   out tokens uuid[], out freed bigint)
-language plpgsql set enable_seqscan = off as $$
+language plpgsql as $$
 begin
   select coalesce(array_agg(e.token), '{}'), coalesce(sum(e.amount), 0)::bigint into tokens, freed
   from (select o.token, o.amount from teg.open_tokens o
@@ -1137,7 +1112,7 @@ end $$;
 -- Records the tokens that a batch has issued and ended.
 create or replace function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
   p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[])
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql as $$
 begin
   with issued as (
     insert into teg.tokens (seq, id, payer, payee, amount, created_at, expires_at, task_ref)
@@ -1166,7 +1141,7 @@ end $$;
 
 -- Voids tokens whose time is over, under a block of numbers of their own, before the batch that needs their funds.
 create or replace function teg.write_voids(p_tokens uuid[], p_now timestamptz)
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql as $$
 declare
   v_base constant bigint := nextval('teg.ledger_seq');
 begin
@@ -1214,7 +1189,7 @@ create or replace function teg.write_transfers(p_base bigint, p_now timestamptz,
   p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_ppm integer[], p_snap bigint[],
   p_from_held bigint[], p_refund uuid[], p_kind text[], p_key text[], p_memo text[], p_reference text[], p_code text[],
   p_detail text[])
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql as $$
 begin
   insert into teg.transfers (seq, id, idem, request_hash, from_agent, to_agent, amount, fee, from_seq, from_balance,
     to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
@@ -1231,7 +1206,7 @@ end $$;
 
 create or replace function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq bigint[],
   p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql as $$
 begin
   if p_holds then
     update teg.accounts acc
@@ -1246,20 +1221,32 @@ begin
   where acc.id = u.id and u.dirty;
 end $$;
 
--- Status changes that took effect.
-create or replace function teg.write_status_steps(p_base bigint, p_now timestamptz, p_at integer[], p_account uuid[],
-  p_sequence bigint[], p_status smallint[], p_transfer uuid[])
+-- What only some batches write: grants, tokens and their ends, what was issued and destroyed, status changes that took effect.
+create or replace function teg.write_steps(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
+  p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], s_at integer[],
+  s_account uuid[], s_sequence bigint[], s_status smallint[], s_transfer uuid[])
 returns void language plpgsql as $$
 begin
-  insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
-  select p_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, p_now
-  from unnest(p_at, p_account, p_sequence, p_status, p_transfer) as s(place, account, sequence, status, transfer);
+  if 5 = any (p_op) then
+    perform teg.write_grants(p_day, p_op, p_state, p_to, p_id, p_amount, p_extra);
+  end if;
+  if p_op && array[6, 7, 8, 9]::smallint[] then
+    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_id, p_from, p_to, p_amount, p_extra, p_tokens);
+  end if;
+  if p_op && array[10, 11]::smallint[] then
+    perform teg.write_supply(p_now, p_op, p_state, p_from, p_to, p_amount);
+  end if;
+  if cardinality(s_at) > 0 then
+    insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
+    select p_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, p_now
+    from unnest(s_at, s_account, s_sequence, s_status, s_transfer) as s(place, account, sequence, status, transfer);
+  end if;
 end $$;
 
 -- Sums of a batch: fees, grants, what keys have spent, its events. Every 256th batch folds system accounts.
 create or replace function teg.write_sums(p_base bigint, p_now timestamptz, p_day date, p_fees bigint, p_issued bigint,
   p_events integer, p_keys uuid[], p_spent bigint[])
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql as $$
 begin
   if p_fees > 0 or p_issued > 0 then
     insert into teg.system_deltas (seq, account, amount, created_at)

@@ -8,5 +8,6 @@ export const eventTypes: Readonly<Record<string, string>> = {
   'agent.retired': 'An agent was retired; its hosted card is gone.',
   'genesis.granted': 'A developer has received the genesis grant on the first agent.',
   'transfer.completed': 'AVT has moved from one agent to another.',
+  'audit.report': "An audit has compared the TEG's books with the journal.",
   'settings.changed': 'An operator has changed settings of the registry.',
 }
