@@ -47,4 +47,17 @@ export const timetable = {
     interval: minutely,
     load: () => import('./settle-agents.ts'),
   },
+  'supply-auditor': {
+    service: 'registry',
+    everySeconds: 900,
+    interval: { minimum: 60, maximum: 86_400 },
+    load: () => import('./supply-auditor.ts'),
+  },
+  'websocket-metrics': {
+    service: 'registry',
+    everySeconds: 10,
+    interval: { minimum: 2, maximum: 600 },
+    catchUp: 'none',
+    load: () => import('./websocket-metrics.ts'),
+  },
 } as const satisfies Timetable

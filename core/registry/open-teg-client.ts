@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { fail as failCommon, Problem } from '#core/base/errors.ts'
 import { refuseInsideTransaction } from '#core/platform/database/scope.ts'
 import { type InnerHttp, type InnerReply, wasUnsent } from '#core/platform/inner-http.ts'
+import { Books } from '#core/wire/audit.ts'
 import * as wire from '#core/wire/teg.ts'
 import { type Attempt, makeSender, unavailable } from './send-commands.ts'
 import type { TegCall, TegClient } from './teg-client.ts'
@@ -125,6 +126,7 @@ export function openTegClient(options: TegClientOptions): TegClient {
     postFees: (call, posting) => sure(call, '/fees', wire.FeeSnapshot, posting),
     outbox: (call, after, limit) => sure(call, `/outbox${search({ after, limit })}`, wire.OutboxPage),
     postings: (call, query) => sure(call, `/postings${search({ ...query })}`, wire.PostingPage),
+    books: (call, after) => sure(call, `/books${search({ after })}`, Books),
     async ping(call) {
       refuseInsideTransaction('A call to the TEG')
       try {

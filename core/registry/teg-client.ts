@@ -1,5 +1,6 @@
 /** The registry's only way to the TEG: commands in batches, reads one by one; in process or over HTTP, the same bytes. */
 import type { z } from 'zod'
+import type { Books } from '#core/wire/audit.ts'
 import type {
   Balance,
   Command,
@@ -57,6 +58,8 @@ export interface TegClient {
   postFees(call: TegCall, posting: z.infer<typeof FeePosting>): Promise<FeeSnapshot>
   outbox(call: TegCall, after: number, limit: number): Promise<z.infer<typeof OutboxPage>>
   postings(call: TegCall, query: { limit: number; cursor?: string }): Promise<z.infer<typeof PostingPage>>
+  /** The books at one snapshot, and sums of the history after a number. */
+  books(call: TegCall, after: number): Promise<Books>
   /** True when the TEG and its database answer. */
   ping(call: TegCall): Promise<boolean>
 }

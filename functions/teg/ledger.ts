@@ -17,9 +17,11 @@ import { searchPayments } from '#core/teg/ledger/search-payments.ts'
 import { searchTransfers } from '#core/teg/ledger/search-transfers.ts'
 import { readOutbox } from '#core/teg/outbox/read-outbox.ts'
 import { readPostings } from '#core/teg/outbox/read-postings.ts'
-import { OutboxQuery } from '#core/teg/outbox/schema.ts'
+import { BooksQuery, OutboxQuery } from '#core/teg/outbox/schema.ts'
+import { readBooks } from '#core/teg/supply/read-books.ts'
 import { readSupply } from '#core/teg/supply/read-supply.ts'
 import { readTreasury } from '#core/teg/supply/read-treasury.ts'
+import { Books } from '#core/wire/audit.ts'
 import * as wire from '#core/wire/teg.ts'
 
 const { get, post } = rowsOf<TegContext>()
@@ -105,6 +107,16 @@ export default defineFunction<TegContext>({
     ),
     get('/supply', { ...inside, summary: 'The supply, in one snapshot', reply: wire.Supply }, ({ ctx }) =>
       readSupply(ctx),
+    ),
+    get(
+      '/books',
+      {
+        ...inside,
+        summary: 'The supply and sums of the history, at one snapshot whose last event has a number',
+        query: BooksQuery,
+        reply: Books,
+      },
+      ({ ctx, query }) => readBooks(ctx, query.after),
     ),
     get('/treasury', { ...inside, summary: 'The treasury', reply: wire.Treasury }, ({ ctx }) =>
       readTreasury(ctx),

@@ -16,5 +16,6 @@ export const eventTypes: Readonly<Record<string, string>> = {
   'supply.minted': 'An operator has issued AVT.',
   'supply.burned': 'An operator has destroyed AVT.',
   'transfer.rated': 'The payer of a transfer has rated what it has paid for.',
+  'audit.report': "An audit has compared the TEG's books with the journal.",
   'settings.changed': 'An operator has changed settings of the registry.',
 }

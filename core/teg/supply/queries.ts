@@ -63,3 +63,48 @@ export async function readTreasuryRow(db: Queryable, time: Date | null): Promise
   )
   return rows[0] as TreasuryRow
 }
+
+/** The number of the last event that has one. */
+export async function readLastNumber(on: Queryable): Promise<bigint> {
+  const rows = await on.query<{ last: bigint }>(
+    'select coalesce(max(b.number_last), 0)::bigint as last from teg.outbox_numbered b',
+  )
+  return (rows[0] as { last: bigint }).last
+}
+
+export interface MovedRow {
+  type: 'transfer.completed' | 'genesis.granted' | 'supply.minted' | 'supply.burned'
+  count: bigint
+  amount: string
+  fee: string
+}
+
+/** Sums of the history by type of event, over at most so many batches after a number. */
+export async function readMoved(
+  on: Queryable,
+  after: bigint,
+  batches: number,
+): Promise<{ counted_to: bigint; moved: MovedRow[] }> {
+  const rows = await on.query<MovedRow & { counted_to: bigint; type: MovedRow['type'] | null }>(
+    `with span as (
+       select b.base, b.number_last from teg.outbox_numbered b
+       where b.number_last > $1::bigint order by b.number_last limit $2::integer
+     ), moved as (
+       select case t.kind when 'genesis_grant' then 'genesis.granted' when 'mint' then 'supply.minted'
+           when 'burn' then 'supply.burned' else 'transfer.completed' end as type, t.amount, t.fee
+       from span s join teg.transfers t on t.seq >= s.base and t.seq < s.base + 5000 where t.code is null
+     ), sums as (
+       select m.type, count(*) as count, sum(m.amount)::text as amount, sum(m.fee)::text as fee
+       from moved m group by m.type
+     )
+     select e.counted_to, u.type, u.count, u.amount, u.fee
+     from (select coalesce(max(s.number_last), $1::bigint) as counted_to from span s) e left join sums u on true
+     order by u.type`,
+    [after, batches],
+  )
+  const counted_to = (rows[0] as { counted_to: bigint }).counted_to
+  return {
+    counted_to,
+    moved: rows.flatMap(({ type, count, amount, fee }) => (type ? { type, count, amount, fee } : [])),
+  }
+}
