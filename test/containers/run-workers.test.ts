@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type Crew, startCrew } from '#test/support/crew.ts'
 import { sendSteadily } from '#test/support/steady-load.ts'
+
+// Each test starts several processes: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 })
 
 const crews: Crew[] = []
 afterEach(async () => {
@@ -22,7 +25,7 @@ const workersOf = (crew: Crew): number[] =>
 const get = { method: 'GET', path: '/' } as const
 /** Waits for a line of the primary's log. */
 const said = (crew: Crew, message: string, count = 1) =>
-  expect.poll(() => crew.lines(message), { timeout: 15_000 }).toBeGreaterThanOrEqual(count)
+  expect.poll(() => crew.lines(message), { timeout: 60_000 }).toBeGreaterThanOrEqual(count)
 /** The value of a sample by its name and labels as they are written. */
 const figure = (text: string, sample: string): number | undefined => {
   const line = text.split('\n').find((one) => one.startsWith(`${sample} `))
@@ -55,7 +58,8 @@ describe('a crew of workers', () => {
     }
     await load.stop()
     const failed = new Set(load.landed.filter(({ status }) => status !== 200).map(({ text }) => text))
-    expect(['ECONNRESET', 'EPIPE']).toEqual(expect.arrayContaining([...failed]))
+    // Refused is who comes in a moment without any worker.
+    expect(['ECONNRESET', 'EPIPE', 'ECONNREFUSED']).toEqual(expect.arrayContaining([...failed]))
   })
 
   test('is changed one by one on SIGHUP, with no failed request over kept and fresh connections', async () => {
@@ -90,7 +94,7 @@ describe('a crew of workers', () => {
   test.each(['exit', 'hang', 'kill'] as const)(
     'keeps its workers when the new one does not become ready (%s): the roll ends',
     async (way) => {
-      const crew = await start(2, {}, { readyMs: 1500 })
+      const crew = await start(2, {}, way === 'hang' ? { readyMs: 8000 } : {})
       const before = workersOf(crew)
       crew.order({ start: way })
       crew.signal('SIGHUP')
