@@ -103,7 +103,7 @@ export function openMetrics(options: { process?: boolean } = {}): Metrics {
         registers,
         async collect() {
           const value = await readInTime(read)
-          if (value === null) this.reset()
+          if (value === null) this.remove(labels)
           else this.set(labels, value)
         },
       })

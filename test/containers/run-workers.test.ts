@@ -1,8 +1,14 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type Crew, startCrew } from '#test/support/crew.ts'
 import { sendSteadily } from '#test/support/steady-load.ts'
+
+// Each test starts several processes: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 })
+const PATIENT = { timeout: 60_000, interval: 20 }
 
 const crews: Crew[] = []
 afterEach(async () => {
@@ -22,7 +28,7 @@ const workersOf = (crew: Crew): number[] =>
 const get = { method: 'GET', path: '/' } as const
 /** Waits for a line of the primary's log. */
 const said = (crew: Crew, message: string, count = 1) =>
-  expect.poll(() => crew.lines(message), { timeout: 15_000 }).toBeGreaterThanOrEqual(count)
+  expect.poll(() => crew.lines(message), PATIENT).toBeGreaterThanOrEqual(count)
 /** The value of a sample by its name and labels as they are written. */
 const figure = (text: string, sample: string): number | undefined => {
   const line = text.split('\n').find((one) => one.startsWith(`${sample} `))
@@ -55,7 +61,8 @@ describe('a crew of workers', () => {
     }
     await load.stop()
     const failed = new Set(load.landed.filter(({ status }) => status !== 200).map(({ text }) => text))
-    expect(['ECONNRESET', 'EPIPE']).toEqual(expect.arrayContaining([...failed]))
+    // Refused is who comes in a moment without any worker.
+    expect(['ECONNRESET', 'EPIPE', 'ECONNREFUSED']).toEqual(expect.arrayContaining([...failed]))
   })
 
   test('is changed one by one on SIGHUP, with no failed request over kept and fresh connections', async () => {
@@ -90,12 +97,12 @@ describe('a crew of workers', () => {
   test.each(['exit', 'hang', 'kill'] as const)(
     'keeps its workers when the new one does not become ready (%s): the roll ends',
     async (way) => {
-      const crew = await start(2, {}, { readyMs: 1500 })
+      const crew = await start(2, {}, way === 'hang' ? { readyMs: 8000 } : {})
       const before = workersOf(crew)
       crew.order({ start: way })
       crew.signal('SIGHUP')
       await said(crew, 'the new worker did not become ready: the others stay as they are')
-      await expect.poll(() => workersOf(crew)).toEqual(before)
+      await expect.poll(() => workersOf(crew), PATIENT).toEqual(before)
       expect(crew.lines('all workers are changed')).toBe(0)
       expect((await crew.sender.send(get)).status).toBe(200)
       // The next roll finds the fault mended.
@@ -122,14 +129,14 @@ describe('a crew of workers', () => {
     crew.order({})
     crew.signal('SIGHUP')
     await said(crew, 'all workers are changed')
-    await expect.poll(() => workersOf(crew).filter((pid) => before.includes(pid))).toEqual([])
+    await expect.poll(() => workersOf(crew).filter((pid) => before.includes(pid)), PATIENT).toEqual([])
   })
 
   test('a worker that is killed while its successor starts is not replaced twice', async () => {
     const crew = await start(2)
     const before = workersOf(crew)
     crew.signal('SIGHUP')
-    await expect.poll(() => workersOf(crew).length).toBe(3)
+    await expect.poll(() => workersOf(crew).length, PATIENT).toBe(3)
     process.kill(before[0] as number, 'SIGKILL')
     await said(crew, 'all workers are changed')
     await wait(300)
@@ -139,6 +146,21 @@ describe('a crew of workers', () => {
 })
 
 describe('the start of a crew', () => {
+  test('tells the faults of the configuration once, before any worker', async () => {
+    const child = spawn(process.execPath, ['containers/function-host/main.ts'], {
+      env: { PATH: process.env.PATH, HOST_WORKERS: '4', LOG_LEVEL: 'loud' },
+    })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk) => {
+        output += chunk
+      })
+    const [code] = await once(child, 'close')
+    expect(code).toBe(1)
+    expect(output.match(/The configuration has 2 fault/g)).toHaveLength(1)
+    expect(output).toContain('HOST_WORKERS: an embedded database serves one process')
+  })
+
   test('ends with the reason, said once, when the first worker cannot start', async () => {
     const crew = await start(4, { start: 'exit' })
     expect(await crew.ended).toBe(1)
@@ -176,7 +198,7 @@ describe('the end of a crew', () => {
   test('SIGTERM stops every worker and ends with 0; requests at work are answered', async () => {
     const crew = await start(3)
     const load = sendSteadily(crew.sender, 300, () => get)
-    await expect.poll(() => load.landed.length).toBeGreaterThan(50)
+    await expect.poll(() => load.landed.length, PATIENT).toBeGreaterThan(50)
     crew.signal('SIGTERM')
     expect(await crew.ended).toBe(0)
     await load.stop()
@@ -190,7 +212,7 @@ describe('the end of a crew', () => {
   test('SIGTERM during a roll ends the old, the new and the roll', async () => {
     const crew = await start(2)
     crew.signal('SIGHUP')
-    await expect.poll(() => workersOf(crew).length).toBe(3)
+    await expect.poll(() => workersOf(crew).length, PATIENT).toBe(3)
     crew.signal('SIGTERM')
     expect(await crew.ended).not.toBeNull()
     expect(crew.lines('all workers are changed')).toBe(0)
@@ -209,7 +231,7 @@ describe('the end of a crew', () => {
     const pids = workersOf(crew)
     crew.signal('SIGKILL')
     expect(await crew.ended).toBeNull()
-    for (const pid of pids) await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false)
+    for (const pid of pids) await expect.poll(() => isAlive(pid), PATIENT).toBe(false)
   })
 })
 
@@ -253,7 +275,7 @@ describe('the metrics of a crew', () => {
     expect(figure(text, COUNT)).toBe(20)
     expect(figure(text, 'host_workers_silent')).toBe(1)
     process.kill(frozen as number, 'SIGCONT')
-    await expect.poll(async () => figure(await crew.metrics(), 'host_workers_silent')).toBe(0)
+    await expect.poll(async () => figure(await crew.metrics(), 'host_workers_silent'), PATIENT).toBe(0)
   })
 
   test('never go back when a worker is killed', async () => {

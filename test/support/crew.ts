@@ -26,7 +26,7 @@ export interface Crew {
   remove(): Promise<void>
 }
 
-const fast: Partial<Pace> = { backoffFirstMs: 20, backoffMaxMs: 100, stableMs: 60_000, readyMs: 10_000 }
+const fast: Partial<Pace> = { backoffFirstMs: 20, backoffMaxMs: 100, stableMs: 60_000, readyMs: 60_000 }
 
 /** Starts it; waits until a line of the log says that a worker is ready unless `orders` keep it from being so. */
 export async function startCrew(count: number, orders: Orders = {}, pace: Partial<Pace> = {}): Promise<Crew> {

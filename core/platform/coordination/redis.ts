@@ -69,7 +69,7 @@ export async function openRedis(options: RedisCoordinationOptions): Promise<Coor
     commandTimeout: options.commandTimeoutMs ?? 150,
     socketTimeout: SILENCE_MS,
   })
-  watch(client, log)
+  const unwatch = watch(client, log)
   const ear = new Redis(url, { ...common, autoResubscribe: false, commandTimeout: SILENCE_MS })
   const subscriber = openSubscriber(ear)
   const breaker = openBreaker({
@@ -171,6 +171,7 @@ export async function openRedis(options: RedisCoordinationOptions): Promise<Coor
     },
     isShared: () => !breaker.isOpen(),
     async close() {
+      unwatch()
       await subscriber.close()
       await client.quit().catch(() => undefined)
       client.disconnect()
@@ -178,8 +179,12 @@ export async function openRedis(options: RedisCoordinationOptions): Promise<Coor
   }
 }
 
-/** Tells the log once when Redis goes away and once when it is back; ioredis retries by itself. */
-function watch(client: Redis, log: Log): void {
+/**
+ * Tells the log once when Redis goes away and once when it is back; ioredis retries by itself.
+ * @returns a function that ends it: a connection that we close is not Redis going away
+ */
+function watch(client: Redis, log: Log): () => void {
+  let watching = true
   let up: boolean | null = null
   let last: unknown
   client.on('error', (error) => {
@@ -187,7 +192,7 @@ function watch(client: Redis, log: Log): void {
     if (up === null) tell()
   })
   client.on('close', () => {
-    if (up) tell()
+    if (up && watching) tell()
   })
   client.on('ready', () => {
     if (up !== true) log.info({}, 'Redis answers')
@@ -196,6 +201,9 @@ function watch(client: Redis, log: Log): void {
   const tell = () => {
     up = false
     log.warn({ error: last }, 'Redis is away: rate limits are local, leases pause')
+  }
+  return () => {
+    watching = false
   }
 }
 
