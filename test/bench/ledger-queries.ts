@@ -69,13 +69,17 @@ export const analyzeAccounts = (db: Queryable) => db.query('vacuum analyze teg.a
 /** The naive ledger: what a first version looks like. */
 export async function makeNaive(db: Queryable, accounts: number): Promise<void> {
   await db.query('create schema naive')
-  await db.query('create table naive.accounts (id bigint primary key, balance bigint not null check (balance >= 0))')
+  await db.query(
+    'create table naive.accounts (id bigint primary key, balance bigint not null check (balance >= 0))',
+  )
   await db.query(
     `create table naive.transfers (id bigint generated always as identity primary key, payer bigint not null,
        key text not null, payee bigint not null, amount bigint not null, created_at timestamptz not null,
        unique (payer, key))`,
   )
-  await db.query('insert into naive.accounts select i, 1000000000 from generate_series(0, $1::integer) i', [accounts])
+  await db.query('insert into naive.accounts select i, 1000000000 from generate_series(0, $1::integer) i', [
+    accounts,
+  ])
 }
 export const lockNaive = (tx: Queryable, from: number, to: number) =>
   tx.query<{ id: bigint; balance: bigint }>(
@@ -83,7 +87,10 @@ export const lockNaive = (tx: Queryable, from: number, to: number) =>
     [from, to],
   )
 export const addNaive = (tx: Queryable, account: number, amount: bigint) =>
-  tx.query('update naive.accounts set balance = balance + $2::bigint where id = $1::bigint', [account, amount])
+  tx.query('update naive.accounts set balance = balance + $2::bigint where id = $1::bigint', [
+    account,
+    amount,
+  ])
 export const insertNaive = (tx: Queryable, from: number, to: number, key: string, amount: bigint) =>
   tx.query(
     `insert into naive.transfers (payer, payee, key, amount, created_at)

@@ -1,7 +1,8 @@
 /** The supply audit over many accounts: how long it takes, and that it locks no row. */
-import { openInProcess } from '#core/platform/coordination/in-process.ts'
+
 import { readConfig } from '#core/platform/config.ts'
 import { systemClock, systemRandom } from '#core/platform/context.ts'
+import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import { migrate } from '#core/platform/database/migrate.ts'
 import { openPg } from '#core/platform/database/pg.ts'
 import { silentLog } from '#core/platform/log.ts'

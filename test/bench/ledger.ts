@@ -169,7 +169,17 @@ function ratiosOf(figures: Figures, measured: readonly Figures[]): Record<string
 }
 
 function sayRound(figures: Figures): string {
-  const shown = ['n_tps', 'b_tps', 'uniform', 'zipf', 'thousand', 'one_account', 'http_single', 'http_batch', 'naive']
+  const shown = [
+    'n_tps',
+    'b_tps',
+    'uniform',
+    'zipf',
+    'thousand',
+    'one_account',
+    'http_single',
+    'http_batch',
+    'naive',
+  ]
   return shown
     .map((name) => `${name} ${Math.round(figures[name] ?? (figures[`${name}_perSecond`] as number))}/s`)
     .join(', ')

@@ -1,8 +1,8 @@
 /** What must be true of ledger and journal after kills, and what the clients were told. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { findFaults } from './ledger-faults.ts'
 import type { KillWorld } from './kill-series.ts'
+import { findFaults } from './ledger-faults.ts'
 
 const JOURNAL_MAX_MS = 60_000
 const UUID = /^[0-9a-f-]{36}$/
@@ -12,7 +12,13 @@ export async function expectExact(world: KillWorld): Promise<void> {
   expect(await world.retryAll()).toEqual([])
   expect(world.strays).toEqual([])
   const { sent, db } = world
-  const rows = await db.query<{ key: string; id: string; code: string | null; amount: bigint; payer: string }>(
+  const rows = await db.query<{
+    key: string
+    id: string
+    code: string | null
+    amount: bigint
+    payer: string
+  }>(
     `select t.key, t.id, t.code, t.amount, t.from_agent as payer from teg.transfers t where t.key = any ($1::text[])`,
     [sent.map(({ key }) => key)],
   )
@@ -35,7 +41,9 @@ export async function expectExact(world: KillWorld): Promise<void> {
 async function expectJournal({ db }: KillWorld, transfers: number): Promise<void> {
   const begin = performance.now()
   for (;;) {
-    const [row] = await db.query<Record<'events' | 'last' | 'completed' | 'unmatched' | 'twice' | 'gaps', bigint>>(
+    const [row] = await db.query<
+      Record<'events' | 'last' | 'completed' | 'unmatched' | 'twice' | 'gaps', bigint>
+    >(
       `with told as (
          select j.id, j.sourcesequence, j.type, lag(j.sourcesequence, 1, 0::bigint) over (order by j.index) as before
          from registry.journal j where j.source like '%/teg')

@@ -72,8 +72,7 @@ export async function startPair(options: PairOptions): Promise<ServicePair> {
     async restart(which) {
       running[which] = await start(which)
     },
-    signUp: (email) =>
-      signUp(running.registry.api, email, (address) => readMailToken(folder.path, address)),
+    signUp: (email) => signUp(running.registry.api, email, (address) => readMailToken(folder.path, address)),
     post: (commands) => postCommands(tegUrl, commands),
     async stop() {
       await running.registry.stop('SIGKILL')
@@ -108,7 +107,8 @@ export async function seedFunded(
   const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))
   const owner = String(claims.sub)
   const agents = Array.from({ length: count }, () => randomUUID() as string)
-  const did = (agent: string) => `did:web:${new URL(pair.url).host.replace(':', '%3A')}:api:v1:agents:${agent}`
+  const did = (agent: string) =>
+    `did:web:${new URL(pair.url).host.replace(':', '%3A')}:api:v1:agents:${agent}`
   const outcomes = await pair.post(
     agents.flatMap((agent) => [
       { op: 'open_account', agent, did: did(agent), owner },
