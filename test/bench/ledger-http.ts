@@ -14,6 +14,7 @@ export const HTTP_DATABASE = 'endtoend'
 const CONNECTIONS = 256
 const BATCH_CONNECTIONS = 16
 const BATCH_ITEMS = 200
+const WARM_ITEMS = 1000
 /** The journal must have caught up by then. */
 const SETTLE_MAX_MS = 120_000
 
@@ -52,7 +53,23 @@ export async function openHttpWorld(
   const made = await pair.member('registry').api.post('/auth/api-keys', body, { token: session })
   if (made.status !== 201) throw new Error(`the key was refused: ${made.text}`)
   const token: string = made.body.key ?? made.body.token ?? made.body.secret
-  return { pair, db: openPg({ url, max: 1 }), agents: seeded, token }
+  const world = { pair, db: openPg({ url, max: 1 }), agents: seeded, token }
+  await meetEveryAgent(world)
+  return world
+}
+
+/** What runs for long has met its agents: a registry remembers them, and the first meeting is not the matter. */
+async function meetEveryAgent({ pair, agents, token }: HttpWorld): Promise<void> {
+  for (let at = 0; at < agents.length; at += WARM_ITEMS) {
+    const transfers = agents.slice(at, at + WARM_ITEMS).map((agent, i) => ({
+      from_agent: agent,
+      to_agent: agents[(at + i + 1) % agents.length],
+      amount: '0.001',
+    }))
+    const { api } = pair.member('registry')
+    const reply = await api.post('/transfers/batch', { transfers }, { token, key: randomUUID() })
+    if (reply.status !== 200) throw new Error(`POST /transfers/batch: ${reply.status} ${reply.text}`)
+  }
 }
 
 export async function closeHttpWorld(world: HttpWorld): Promise<void> {

@@ -12,6 +12,18 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
+/**
+ * The same to the nanosecond, of a process with one thread (/proc/<pid>/schedstat): short runs and busy machines need it.
+ * Kernels without it count in steps of 10 ms.
+ */
+function cpuSecondsOfOne(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
+  } catch {
+    return cpuSeconds(pid)
+  }
+}
+
 /** Resident memory of a process in MB. */
 export function residentMegabytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
@@ -43,8 +55,8 @@ export function serverCpu(postmaster: number, database: string): ServerCpu {
       const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
       // "postgres: user database host(port) state" is a client's; anything else has no address in its title.
       const client = /^postgres: \S+ (\S+) (?:\[local\]|\S+\(\d+\))/.exec(title)
-      if (!client) others.set(pid, cpuSeconds(pid))
-      else if (client[1] === database) backends.set(pid, cpuSeconds(pid))
+      if (!client) others.set(pid, cpuSecondsOfOne(pid))
+      else if (client[1] === database) backends.set(pid, cpuSecondsOfOne(pid))
     } catch {
       // It ended while we looked.
     }

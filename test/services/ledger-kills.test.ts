@@ -1,13 +1,11 @@
 /** SIGKILL under load of what the ledger stands on: every acknowledged transfer is there, none twice. */
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { installedMajors } from '#test/bench/start-postgres.ts'
 import { expectExact } from '#test/support/kill-proofs.ts'
-import { type KillWorld, killKinds, startKillWorld } from '#test/support/kill-series.ts'
+import { killKinds, startKillWorld } from '#test/support/kill-series.ts'
 
 const seed = Number(process.env.KILL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const hasServer = installedMajors().length > 0
-let world: KillWorld | undefined
-afterAll(() => world?.stop())
 
 test('a server is here to be killed', () => {
   if (process.env.REQUIRE_SERVICES === '1') expect(hasServer).toBe(true)
@@ -16,10 +14,14 @@ test('a server is here to be killed', () => {
 test.skipIf(!hasServer)(
   `every acknowledged transfer is there once after kills of PostgreSQL, a backend, the TEG and a worker (KILL_SEED=${seed})`,
   async () => {
-    world = await startKillWorld(seed)
-    await world.run(killKinds)
-    await expectExact(world)
-    expect(world.sent.some(({ answer }) => answer === 'insufficient_funds')).toBe(true)
+    const world = await startKillWorld(seed)
+    try {
+      await world.run(killKinds)
+      await expectExact(world)
+      expect(world.sent.some(({ answer }) => answer === 'insufficient_funds')).toBe(true)
+    } finally {
+      await world.stop()
+    }
   },
   180_000,
 )

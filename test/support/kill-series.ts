@@ -67,8 +67,14 @@ export async function startKillWorld(seed: number): Promise<KillWorld> {
     await server.stop()
     throw error
   })
-  const token = await pair.signUp('kill@example.com')
-  const agents = await seedFunded(pair, url, token, AGENTS, FUNDS)
+  const stopAll = async () => {
+    await pair.stop()
+    await server.stop()
+  }
+  const { token, agents } = await enrol(pair, url).catch(async (error) => {
+    await stopAll()
+    throw error
+  })
   const db = openPg({ url, max: 2 })
   const api = makeApi((request) => fetch(request), undefined, pair.url)
   const sent: Sent[] = []
@@ -184,8 +190,7 @@ export async function startKillWorld(seed: number): Promise<KillWorld> {
     },
     async stop() {
       await db.close()
-      await pair.stop()
-      await server.stop()
+      await stopAll()
     },
   }
 
@@ -208,6 +213,11 @@ export async function startKillWorld(seed: number): Promise<KillWorld> {
       }
     }
   }
+}
+
+async function enrol(pair: ServicePair, url: string) {
+  const token = await pair.signUp('kill@example.com')
+  return { token, agents: await seedFunded(pair, url, token, AGENTS, FUNDS) }
 }
 
 /** Answers under which a client asks again with the same key. */
