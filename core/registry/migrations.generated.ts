@@ -525,6 +525,23 @@ insert into registry.tasks (task, known_since, last_slot)
 select e.task, coalesce(min(r.slot), e.acquired_at), max(r.slot)
 from registry.task_epochs e left join registry.task_runs r on r.task = e.task group by e.task, e.acquired_at;
 ` },
+  { name: "0071-audit-reports.sql", sql: `-- Audits of the TEG's books against the journal: history, never changed.
+create table registry.audit_reports (
+  id uuid primary key,                 -- v7: their order is the order of the ids
+  actor text not null,
+  status text not null check (status in ('ok', 'mismatch', 'inconclusive')),
+  number bigint not null check (number >= 0),  -- of the TEG's last event that was looked at
+  checks json not null,
+  books json,
+  fold json not null,                  -- sums over the journal up to that number, from which the next audit goes on
+  note text,
+  made_at timestamptz not null
+);
+create trigger audit_reports_kept before update or delete on registry.audit_reports
+  for each row execute function registry.refuse_change();
+create trigger audit_reports_not_emptied before truncate on registry.audit_reports
+  for each statement execute function registry.refuse_change();
+` },
   { name: "0085-policies.sql", sql: `-- Emission policies: each change is a whole new set; the newest is in force. Version 0 stands for "no policy at all".
 create table registry.policy_sets (
   version bigint primary key check (version > 0),
