@@ -13,19 +13,9 @@ export interface Verdict {
   /** Status of the token, and what of it was redeemed. */
   token: string | null
 }
-interface Account {
-  balance: bigint
-  status: 'open' | 'frozen' | 'closed'
-  sequence: number
-}
+type Account = { balance: bigint; status: 'open' | 'frozen' | 'closed'; sequence: number }
 /** A movement that can be refunded; `id` is told once the gate has made it. */
-interface Movement {
-  id: string | null
-  payer: string
-  payee: string
-  left: bigint
-  refund: boolean
-}
+type Movement = { id: string | null; payer: string; payee: string; left: bigint; refund: boolean }
 interface Token {
   id: string | null
   payer: string
