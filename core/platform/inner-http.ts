@@ -1,5 +1,6 @@
 /** The HTTP client for another service of the same stack: few kept connections, a quick verdict when nobody is there. */
 import { Pool } from 'undici'
+import { refuseInsideTransaction } from './database/scope.ts'
 
 export interface InnerRequest {
   readonly method: 'GET' | 'POST'
@@ -41,6 +42,7 @@ export function openInnerHttp(baseUrl: string): InnerHttp {
   })
   return {
     async send({ method, path, headers, body, signal }) {
+      refuseInsideTransaction('A call to another service')
       const reply = await pool.request({ method, path: prefix + path, headers, body: body ?? null, signal })
       return { status: reply.statusCode, text: await reply.body.text() }
     },
