@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { jitterMs, slotAt } from '#core/platform/tasks/slots.ts'
+import {
+  countSlots,
+  jitterMs,
+  latestSlot,
+  nextSlots,
+  slotAt,
+  slotsBetween,
+} from '#core/platform/tasks/slots.ts'
 
 describe('slots', () => {
   test.each([
@@ -21,5 +28,65 @@ describe('slots', () => {
       expect(new Set(delays).size).toBeGreaterThan(20)
       expect(jitterMs('task', 0, { everySeconds: every })).toBe(delays[0])
     }
+  })
+})
+
+describe('a cron expression in a time zone', () => {
+  test.each([
+    // In spring the hour from two to three does not exist: the first moment after it.
+    [
+      '30 2 * * *',
+      'Europe/Berlin',
+      '2026-03-28T12:00:00Z',
+      ['2026-03-29T01:00:00.000Z', '2026-03-30T00:30:00.000Z'],
+    ],
+    // In autumn it comes twice: once.
+    [
+      '30 2 * * *',
+      'Europe/Berlin',
+      '2026-10-24T12:00:00Z',
+      ['2026-10-25T00:30:00.000Z', '2026-10-26T01:30:00.000Z'],
+    ],
+    [
+      '30 2 * * *',
+      'America/New_York',
+      '2026-03-07T12:00:00Z',
+      ['2026-03-08T07:00:00.000Z', '2026-03-09T06:30:00.000Z'],
+    ],
+    [
+      '30 1 * * *',
+      'America/New_York',
+      '2026-10-31T12:00:00Z',
+      ['2026-11-01T05:30:00.000Z', '2026-11-02T06:30:00.000Z'],
+    ],
+    // Half an hour of summer time.
+    [
+      '15 2 * * *',
+      'Australia/Lord_Howe',
+      '2026-10-03T00:00:00Z',
+      ['2026-10-03T15:30:00.000Z', '2026-10-04T15:15:00.000Z'],
+    ],
+    ['0 0 1 * *', 'UTC', '2026-11-24T00:00:00Z', ['2026-12-01T00:00:00.000Z', '2027-01-01T00:00:00.000Z']],
+    ['0 12 29 2 *', 'UTC', '2026-11-24T00:00:00Z', ['2028-02-29T12:00:00.000Z', '2032-02-29T12:00:00.000Z']],
+  ])('%s in %s after %s', (cron, timeZone, after, wanted) => {
+    const cadence = { cron, timeZone }
+    const found = nextSlots(cadence, Date.parse(after), 2)
+    expect(found.map((slot) => new Date(slot).toISOString())).toEqual(wanted)
+    // The same ones seen from behind.
+    const last = found.at(-1) as number
+    expect(slotsBetween(cadence, Date.parse(after), last, 10).toReversed()).toEqual(found)
+    expect(latestSlot(cadence, last)).toBe(last)
+    expect(latestSlot(cadence, last - 1)).toBe(found[0])
+  })
+
+  test('has the same due times forwards and backwards through every change of the clocks', () => {
+    for (const timeZone of ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'UTC'])
+      for (const cron of ['*/20 * * * *', '30 2 * * *', '0 */6 * * *', '0 9 * * 1']) {
+        const [from, to] = [Date.parse('2026-01-01T00:00:00Z'), Date.parse('2027-01-01T00:00:00Z')]
+        const backwards = slotsBetween({ cron, timeZone }, from, to, 100_000).toReversed()
+        const forwards = nextSlots({ cron, timeZone }, from, backwards.length)
+        expect(forwards).toEqual(backwards)
+        expect(countSlots({ cron, timeZone }, from, to)).toBe(Math.min(backwards.length, 10_000))
+      }
   })
 })
