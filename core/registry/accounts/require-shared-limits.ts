@@ -7,11 +7,14 @@ const WAIT_SECONDS_MIN = 2
 const WAIT_SECONDS_SPREAD = 4
 
 /**
- * Asks nothing: the count of this very request has just found out whether the store answers.
+ * To be called before a transaction. The count of this very request has found out whether the store answers; one late answer
+ * is no outage, so that the store is asked once more before anybody is refused.
  * @throws 503 overloaded with Retry-After while the shared store of limits is away; nothing was done
  */
-export function requireSharedLimits(ctx: Pick<RegistryContext, 'coordination' | 'random'>): void {
-  if (ctx.coordination.isShared()) return
+export async function requireSharedLimits(
+  ctx: Pick<RegistryContext, 'coordination' | 'random'>,
+): Promise<void> {
+  if (ctx.coordination.isShared() || (await ctx.coordination.ping())) return
   const wait = WAIT_SECONDS_MIN + ((ctx.random(1)[0] ?? 0) % WAIT_SECONDS_SPREAD)
   throw fail(
     'overloaded',

@@ -2,7 +2,6 @@
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../../context.ts'
 import { fail, invalidField } from '../errors.ts'
-import { requireSharedLimits } from '../require-shared-limits.ts'
 import { makeSecret, prefixOf, sha256Hex } from '../rules.ts'
 import { type CredentialRow, countCredentials, insertCredential, type KeyKind, lockOwner } from './queries.ts'
 import { KEYS_MAX, uncoveredScope } from './rules.ts'
@@ -21,13 +20,12 @@ export interface KeyWish {
   expiresAt: string | null
 }
 
-/** @throws 409 too_many_keys, 503 overloaded while requests cannot be counted */
+/** @throws 409 too_many_keys */
 export async function issueKey(
   tx: Transaction,
   ctx: RegistryContext,
   wish: KeyWish,
 ): Promise<{ row: CredentialRow; secret: string }> {
-  requireSharedLimits(ctx)
   await lockOwner(tx, wish.account)
   const held = await countCredentials(tx, wish, ctx.time)
   if (held >= KEYS_MAX)

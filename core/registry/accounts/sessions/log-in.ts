@@ -18,7 +18,7 @@ export async function logIn(
   given: { email: string; password: string },
   origin: Origin,
 ): Promise<TokenReply> {
-  requireSharedLimits(ctx)
+  await requireSharedLimits(ctx)
   const key = emailKey(given.email)
   const account = await findAccountByEmail(ctx.db, key)
   const attempt = await openAttempt(ctx, key, origin.address)

@@ -17,10 +17,14 @@ const origin = { address: '192.0.2.1', userAgent: undefined }
 const given = { email: alice.email, password: PASSWORD }
 const caller = await readCaller(registryContext(system.registry), alice.token)
 if (!caller) throw new Error('the session is not known')
-const contextWhile = (isShared: boolean) =>
+const contextWhile = (isShared: boolean, answers = isShared) =>
   registryContext(system.registry, {
     caller,
-    coordination: { ...system.registry.coordination, isShared: () => isShared },
+    coordination: {
+      ...system.registry.coordination,
+      isShared: () => isShared,
+      ping: async () => answers,
+    },
   })
 const waits = { code: 'overloaded', status: 503, extra: { limit: 'rate_store' } }
 
@@ -41,6 +45,10 @@ describe('while the shared store of rate limits is away', () => {
       waits,
     )
     expect((await system.api.get('/auth/api-keys', { token: alice.token })).body.items).toEqual([])
+  })
+
+  test('one late answer refuses nobody: the store is asked again', async () => {
+    expect(await logIn(contextWhile(false, true), given, origin)).toMatchObject({ token_type: 'Bearer' })
   })
 
   test('a session goes on: its refresh token is no secret that anybody guesses', async () => {
