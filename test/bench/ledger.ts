@@ -55,6 +55,12 @@ type Figures = Record<string, number>
 async function main(): Promise<void> {
   const server = await startPostgres({ settings })
   const opened: (() => Promise<unknown>)[] = [() => server.stop()]
+  const closeAll = async () => {
+    for (let close = opened.pop(); close; close = opened.pop()) await close()
+  }
+  // An interrupted bench leaves no server and no service behind.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void closeAll().finally(() => process.exit(1)))
   try {
     const admin = openPg({ url: server.url, max: 1 })
     opened.push(() => admin.close())
@@ -92,7 +98,7 @@ async function main(): Promise<void> {
     for (const line of cpuTable(figures)) say(line)
     printReport(judgeReport('ledger', figures, ratios, goalRows))
   } finally {
-    for (const close of opened.reverse()) await close()
+    await closeAll()
   }
 }
 

@@ -23,5 +23,5 @@ test.skipIf(!hasServer)(
       await world.stop()
     }
   },
-  180_000,
+  240_000,
 )
