@@ -21,7 +21,17 @@ export const registryDoors = {
     load: () => import('./registry/transfers.ts'),
   },
   events: { service: 'registry', prefix: `${API}/events`, load: () => import('./registry/events.ts') },
+  webhooks: {
+    service: 'registry',
+    prefix: `${API}/webhooks`,
+    load: () => import('./registry/webhooks.ts'),
+  },
   audit: { service: 'registry', prefix: `${API}/audit`, load: () => import('./registry/audit.ts') },
+  reactors: {
+    service: 'registry',
+    prefix: `${API}/operator/reactors`,
+    load: () => import('./registry/reactors.ts'),
+  },
   operator: { service: 'registry', prefix: `${API}/operator`, load: () => import('./registry/operator.ts') },
   health: { service: 'registry', prefix: '', load: () => import('./registry/health.ts') },
 } as const satisfies Record<string, Door<RegistryContext>>

@@ -8,4 +8,5 @@ export const timetable = {
   'mail-outbox': { service: 'registry', everySeconds: 60, load: () => import('./mail-outbox.ts') },
   retention: { service: 'registry', everySeconds: 3600, load: () => import('./retention.ts') },
   'settle-agents': { service: 'registry', everySeconds: 60, load: () => import('./settle-agents.ts') },
+  'webhook-retry': { service: 'registry', everySeconds: 60, load: () => import('./webhook-retry.ts') },
 } as const satisfies Timetable

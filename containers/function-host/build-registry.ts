@@ -3,6 +3,7 @@
 import type { Config } from '#core/platform/config.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
 import { openMailer } from '#core/platform/mail.ts'
+import { type Outbound, openOutbound } from '#core/platform/outbound.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
 import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
@@ -11,6 +12,7 @@ import { readSettings } from '#core/registry/settings/read-settings.ts'
 import { tierReader } from '#core/registry/settings/read-tiers.ts'
 import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
+import { ANSWER_BYTES_MAX, ATTEMPT_TIMEOUT_MS } from '#core/registry/webhooks/rules.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
 import { describeApi } from '#core/runtime/describe-api.ts'
 import type { TierOf } from '#core/runtime/limit-rate.ts'
@@ -42,7 +44,8 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   const keys = await openKeyRing(base, config.SECRET_KEY)
   const mailer = openMailer(config)
   const feed = openJournalHub(base)
-  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake }
+  const outbound = openWebhookClient(config)
+  const held = { config, teg: parts.teg, keys, mailer, outbound, feed, wake: parts.wake }
   const resources: RegistryResources = { ...base, ...held }
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
@@ -72,4 +75,17 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
     (request, path) => serveMailPages(request, path) ?? documents(request, path),
   )
   return { app, resources, mounted: mounted as readonly Mounted<never>[], tierOf }
+}
+
+/** Each webhook has connections of its own: none waits for the requests of another, also at the same host. */
+function openWebhookClient(config: Config): Outbound {
+  const allow = config.WEBHOOK_ALLOWED_NETWORKS.split(',')
+    .map((network) => network.trim())
+    .filter(Boolean)
+  return openOutbound({
+    timeoutMs: ATTEMPT_TIMEOUT_MS,
+    bytesMax: ANSWER_BYTES_MAX,
+    connections: null,
+    ...(allow.length > 0 ? { allow, allowHttp: true, ports: 'any' } : {}),
+  })
 }

@@ -15,6 +15,7 @@ import { postFees } from '#core/registry/settings/post-fees.ts'
 import { keepLeases } from '#core/registry/tasks/keep-leases.ts'
 import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
+import { readBacklog } from '#core/registry/webhooks/tidy-webhooks.ts'
 import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
 import type { LeaseStore } from '#core/runtime/leases/hold-lease.ts'
 import { startSchedules } from '#core/runtime/run-schedules.ts'
@@ -55,7 +56,11 @@ export async function startRegistry(
   const built = await buildRegistry({
     ...start,
     observe: start.metrics.observeRequest,
-    wake: (what) => (what === 'relay' ? events?.wake() : loops[what]?.wake()),
+    wake: (what) => {
+      if (what === 'relay') events?.wake()
+      else if (what === 'webhooks') events?.deliver()
+      else loops[what]?.wake()
+    },
   })
   const { resources } = built
   await checkPublicUrl(resources)
@@ -81,6 +86,9 @@ export async function startRegistry(
     holder: start.holder,
     observe: start.metrics.observeTask,
   })
+  start.metrics.gauge('webhook_backlog', 'Deliveries that wait for their endpoint.', () =>
+    readBacklog(resources),
+  )
   start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0)
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
   // When nothing else can fail any more: a key that was made and not shown would be lost.

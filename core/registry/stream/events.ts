@@ -8,5 +8,7 @@ export const eventTypes: Readonly<Record<string, string>> = {
   'agent.retired': 'An agent was retired; its hosted card is gone.',
   'genesis.granted': 'A developer has received the genesis grant on the first agent.',
   'transfer.completed': 'AVT has moved from one agent to another.',
+  'webhook.disabled':
+    'The registry has disabled a webhook whose endpoint is gone, keeps failing or is too far behind.',
   'settings.changed': 'An operator has changed settings of the registry.',
 }
