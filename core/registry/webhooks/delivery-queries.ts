@@ -90,18 +90,19 @@ export interface DueRow {
   event_id: string
   index: bigint | null
   tries: number
-  next_attempt_at: Date
+  /** When it was due, to the microsecond: a Date would round it and name another place. */
+  place: string
   due: boolean
   envelope: string
   time: Date
 }
-const DUE = `d.id, d.event_id, d.index, d.tries, d.next_attempt_at, j.envelope, j.time`
+const DUE = `d.id, d.event_id, d.index, d.tries, d.next_attempt_at::text as place, j.envelope, j.time`
 
 /** Due deliveries of a webhook after a place in the order of their due times. */
 export const listDue = (
   on: Queryable,
   webhook: string,
-  after: { at: Date; id: string } | null,
+  after: { place: string; id: string } | null,
   limit: number,
   time: Time,
 ) =>
@@ -110,7 +111,7 @@ export const listDue = (
      where d.webhook = $1 and d.state = 'waiting' and d.next_attempt_at <= ${NOW(5)}
        and ($2::timestamptz is null or (d.next_attempt_at, d.id) > ($2::timestamptz, $3::uuid))
      order by d.next_attempt_at, d.id limit $4`,
-    [webhook, after?.at ?? null, after?.id ?? null, limit, time],
+    [webhook, after?.place ?? null, after?.id ?? null, limit, time],
   )
 
 /** Waiting deliveries in the order of the journal, with whether each is due. */

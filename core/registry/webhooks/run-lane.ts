@@ -94,10 +94,7 @@ async function readPage(lane: Lane, after: DueRow | null): Promise<DueRow[]> {
   const { ctx, webhook } = lane
   const db = ctx.db.unbound
   const limit = lane.failures >= BREAKER_FAILURES ? 1 : PAGE
-  if (!webhook.ordered) {
-    const place = after && { at: after.next_attempt_at, id: after.id }
-    return listDue(db, webhook.id, place, limit, ctx.time)
-  }
+  if (!webhook.ordered) return listDue(db, webhook.id, after, limit, ctx.time)
   const rows = await listInOrder(db, webhook.id, after?.index ?? 0n, limit, ctx.time)
   const early = rows.findIndex(({ due }) => !due)
   return early === -1 ? rows : rows.slice(0, early)
