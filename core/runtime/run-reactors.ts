@@ -174,7 +174,8 @@ async function takeTurn<C extends Context>(
   const turn = await ctx.db.transaction(async (tx): Promise<ReactorTurn> => {
     await store.ensure(tx, ctx, name)
     const cursor = await store.lock(tx, ctx, name, epoch)
-    if (cursor.state !== 'mine') return { more: false, acted: null, stale: cursor.state === 'stale' }
+    if (cursor.state === 'stale') return { more: false, acted: null, stale: true }
+    if (cursor.state === 'busy') return { more: false, acted: null }
     const replay = cursor.replay ? await store.findReplay(tx, ctx, name) : null
     if (replay) {
       Object.assign(place, { event: replay, parked: true })
@@ -210,6 +211,8 @@ async function recordFailure<C extends Context>(
 ): Promise<ReactorTurn> {
   const words = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown error'
   const parked = await ctx.db.transaction(async (tx) => {
+    // The cursor of a new reactor was rolled back with its first event.
+    await store.ensure(tx, ctx, name)
     const cursor = await store.lock(tx, ctx, name, epoch)
     if (cursor.state !== 'mine') return false
     const failed = { reactor: name, index: event.index, error: words.slice(0, 2000) }

@@ -39,6 +39,10 @@ export async function makeTenant(system: System, peer?: string): Promise<Tenant>
     const transfer = await make('/transfers', { from_agent: agent.id, to_agent: peer, amount: '1' }, 'first')
     owned.set('/api/v1/transfers/', { id: transfer.id })
   }
+  const hook = { url: 'https://93.184.216.34/hook', types: ['>'], description: 'of the tenant' }
+  const webhook = await make('/webhooks', hook)
+  owned.set('/api/v1/webhooks/', { id: webhook.id })
+  owned.set('/api/v1/operator/reactors/', { name: 'queue-webhooks', index: '1' })
   const invite = await api.post('/invites', {}, { token: OPERATOR_KEY })
   owned.set('/api/v1/invites/', { id: invite.body.id })
   return { ...developer, agent: agent.id, owned }
@@ -59,6 +63,7 @@ export async function lookAt(system: System, tenant: Tenant): Promise<unknown> {
     '/auth/sessions',
     '/auth/signing-keys',
     '/transfers',
+    '/webhooks',
   ]
   const seen = []
   for (const path of paths) {

@@ -4,6 +4,7 @@ import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
 import { insertDeliveries } from './delivery-queries.ts'
 import { type ListenerRow, listListeners, readSetVersion } from './queries.ts'
+import { idsInOrder } from './rules.ts'
 
 /** An event as the reactor has it. */
 export interface QueuedEvent {
@@ -31,18 +32,19 @@ export async function queueEvents(
   tx: Transaction,
 ): Promise<(() => void) | undefined> {
   const { trie } = await readListeners(ctx, tx)
-  const rows = events.flatMap((event) =>
+  const wanted = events.flatMap((event) =>
     [...trie.match(event.type)]
       .filter((listener) => event.index > listener.after_index && maySee(listener, event))
       .map((listener) => ({
-        id: ctx.newId(),
         webhook: listener.id,
         event_id: event.id,
         index: String(event.index),
         type: event.type,
       })),
   )
-  if (rows.length === 0) return undefined
+  if (wanted.length === 0) return undefined
+  const ids = idsInOrder(wanted, ctx.newId)
+  const rows = wanted.map((one, i) => ({ ...one, id: ids[i] as string }))
   const made = await insertDeliveries(tx, rows, ctx.time)
   return made > 0 ? () => ctx.wake('webhooks') : undefined
 }

@@ -2,9 +2,9 @@
 import type { RegistryContext } from '../context.ts'
 import { findDelivery, insertDeliveries, listRange, requeueDeliveries } from './delivery-queries.ts'
 import { fail } from './errors.ts'
-import { requireActive, requireLocked } from './find-webhook.ts'
+import { requireActive, requireLocked, requireWebhook } from './find-webhook.ts'
 import { endPause } from './queries.ts'
-import { patternsOf, REPLAY_MAX } from './rules.ts'
+import { idsInOrder, patternsOf, REPLAY_MAX } from './rules.ts'
 import type { Delivery, Replay } from './schema.ts'
 import { showDelivery } from './show-webhook.ts'
 
@@ -38,6 +38,7 @@ export async function replayEvents(
   id: string,
   { from, to }: Replay,
 ): Promise<{ from: number; to: number; queued: number }> {
+  await requireWebhook(ctx, ctx.db, id)
   if (to < from || to - from >= REPLAY_MAX) {
     const detail = `must be from ${from} to ${from + REPLAY_MAX - 1}: a replay looks at ${REPLAY_MAX} indexes at most`
     throw fail('out_of_bounds', `/to: ${detail}`, {
@@ -49,8 +50,9 @@ export async function replayEvents(
     requireActive(webhook)
     const span = { from: BigInt(from), to: BigInt(to) }
     const events = await listRange(tx, span, patternsOf(webhook.types), webhook.account)
-    const rows = events.map((event) => ({
-      id: ctx.newId(),
+    const ids = idsInOrder(events, ctx.newId)
+    const rows = events.map((event, i) => ({
+      id: ids[i] as string,
       webhook: id,
       event_id: event.id,
       index: String(event.index),

@@ -112,3 +112,7 @@ export const writeTest = (facts: { id: string; registry: string; webhook: string
 
 /** Patterns of types as PostgreSQL matches them. */
 export const patternsOf = (types: readonly string[]): string[] => types.map(patternToRegex)
+
+/** As many ids as there are things, in their order: ids of one moment come in none, and lists go by id. */
+export const idsInOrder = (things: readonly unknown[], newId: () => string): string[] =>
+  things.map(() => newId()).sort()

@@ -64,12 +64,13 @@ describe('a delivery', () => {
       data: { n: 1 },
     })
     expect(headers['content-type']).toBe('application/cloudevents+json')
-    const [timestamp, signature] = [String(headers['webhook-timestamp']), String(headers['webhook-signature'])]
+    const [timestamp, signature] = [
+      String(headers['webhook-timestamp']),
+      String(headers['webhook-signature']),
+    ]
     expect(verifiesV1a(webhook.public_key, id, timestamp, body, signature)).toBe(true)
     expect(verifiesV1a(webhook.public_key, id, timestamp, `${body} `, signature)).toBe(false)
-    expect(() =>
-      new Webhook(webhook.secret).verify(`${body} `, headers as Record<string, string>),
-    ).toThrow()
+    expect(() => new Webhook(webhook.secret).verify(`${body} `, headers as Record<string, string>)).toThrow()
   })
 
   test('is made once per webhook and index, also when the reactor takes the journal again', async () => {
@@ -303,8 +304,7 @@ describe('in ordered mode', () => {
     const head = await tell({}, {}, {})
     await queue()
     let fails = true
-    sink.answer = ({ index }, response) =>
-      response.writeHead(fails && index === head - 1 ? 500 : 200).end()
+    sink.answer = ({ index }, response) => response.writeHead(fails && index === head - 1 ? 500 : 200).end()
     await deliver()
     expect(indexes()).toEqual([head - 2, head - 1])
     await deliver()
@@ -350,7 +350,12 @@ describe('sending again', () => {
   })
 
   test('a range of the journal: each event that matches and is visible, from before the webhook too, once', async () => {
-    const old = await tell({ type: 'agent.updated' }, { audience: [bob.account] }, { type: 'stake.opened' }, {})
+    const old = await tell(
+      { type: 'agent.updated' },
+      { audience: [bob.account] },
+      { type: 'stake.opened' },
+      {},
+    )
     const late = await make(alice.token, { types: ['agent.*'], url: sink.url('/late') })
     const head = await tell({})
     await run()
@@ -425,7 +430,10 @@ describe('a rotated secret', () => {
     await run()
     expect([verifies(webhook.secret), verifies(answer.body.secret)]).toEqual([true, true])
     const { headers, body, id } = sink.received.at(-1) as (typeof sink.received)[0]
-    const [timestamp, signature] = [String(headers['webhook-timestamp']), String(headers['webhook-signature'])]
+    const [timestamp, signature] = [
+      String(headers['webhook-timestamp']),
+      String(headers['webhook-signature']),
+    ]
     for (const key of [webhook.public_key, answer.body.public_key])
       expect(verifiesV1a(key, id, timestamp, body, signature)).toBe(true)
     clock.advance(60_000)
