@@ -2,8 +2,9 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import { Agent, request as send } from 'undici'
+import { Agent } from 'undici'
 import { refuseInsideTransaction } from './database/scope.ts'
+import { Ended, exchange } from './exchange.ts'
 
 export interface OutboundOptions {
   /** Also takes http: addresses. */
@@ -66,6 +67,7 @@ const TIMEOUT_MS = 10_000
 const BYTES_MAX = 1024 * 1024
 const CONNECTIONS_MAX = 8
 const LOOKUP_MS = 1000
+const URLS_KEPT = 1000
 
 /** Opens a client. */
 export function openOutbound(options: OutboundOptions = {}): Outbound {
@@ -83,6 +85,16 @@ export function openOutbound(options: OutboundOptions = {}): Outbound {
     bodyTimeout: timeoutMs,
   })
   const check = (text: string) => checkUrl(text, options.allowHttp === true, ports, permits)
+  /** What is judged by its text alone need not be judged twice; names are looked at where the connection is made. */
+  const kept = new Map<string, URL>()
+  const checkKept = (text: string): URL => {
+    const known = kept.get(text)
+    if (known) return known
+    const url = check(text)
+    if (kept.size >= URLS_KEPT) kept.clear()
+    kept.set(text, url)
+    return url
+  }
   return {
     check: (url) => void check(url),
     async checkName(text) {
@@ -98,20 +110,12 @@ export function openOutbound(options: OutboundOptions = {}): Outbound {
     },
     async send({ url: text, method = 'GET', headers = {}, body, signal, truncate = false }) {
       refuseInsideTransaction('A request to another host')
-      const url = check(text)
-      const deadline = AbortSignal.timeout(timeoutMs)
+      const url = checkKept(text)
+      const bounds = { timeoutMs, bytesMax, truncate }
       try {
-        const reply = await send(url, {
-          dispatcher: agent,
-          method,
-          headers,
-          body: body ?? null,
-          signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
-        })
-        const bytes = await readBounded(reply.body, bytesMax, truncate)
-        return { status: reply.statusCode, headers: reply.headers, body: bytes }
+        return await exchange(agent, url, { method, headers, body, signal, ...bounds })
       } catch (error) {
-        throw explain(error, signal, deadline, timeoutMs)
+        throw explain(error, signal, timeoutMs, bytesMax)
       }
     },
     close: () => agent.destroy(),
@@ -183,39 +187,19 @@ function guardedLookup(
   }
 }
 
-async function readBounded(
-  body: AsyncIterable<Uint8Array> & { destroy(): void },
-  bytesMax: number,
-  truncate: boolean,
-) {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.byteLength
-    if (size > bytesMax) {
-      body.destroy()
-      if (truncate) {
-        chunks.push(chunk.subarray(0, chunk.byteLength - (size - bytesMax)))
-        break
-      }
-      throw new OutboundError('too_large', `answered with more than ${bytesMax} bytes`)
-    }
-    chunks.push(chunk)
-  }
-  return Uint8Array.from(Buffer.concat(chunks))
-}
-
 function explain(
   error: unknown,
   signal: AbortSignal | undefined,
-  deadline: AbortSignal,
   timeoutMs: number,
+  bytesMax: number,
 ): unknown {
   if (signal?.aborted) return signal.reason
   if (error instanceof OutboundError) return error
   const { name = '', cause } = error as { name?: string; cause?: unknown }
   if (cause instanceof OutboundError) return cause
-  if (deadline.aborted || /Timeout/.test(name))
+  if (error instanceof Ended && error.why === 'too_large')
+    return new OutboundError('too_large', `answered with more than ${bytesMax} bytes`)
+  if (error instanceof Ended || /Timeout/.test(name))
     return new OutboundError('timed_out', `did not answer within ${timeoutMs} ms`, error)
   return new OutboundError('unreachable', 'could not be reached', error)
 }

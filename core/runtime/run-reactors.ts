@@ -32,7 +32,8 @@ export interface ParkedEvent {
 
 /** `busy`: another process works on it, or a retry is not due. `stale`: a newer holder exists. */
 export type CursorLock =
-  | { readonly state: 'busy' | 'stale' }
+  | { readonly state: 'busy' }
+  | { readonly state: 'stale' }
   | { readonly state: 'mine'; readonly index: bigint; readonly replay: boolean }
 
 /** Journal rows that one transaction looks at. */

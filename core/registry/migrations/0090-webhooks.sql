@@ -33,6 +33,7 @@ create table registry.webhook_set (
 );
 insert into registry.webhook_set default values;
 -- One row per webhook and index of the journal; a test has no index but a body of its own. `log` holds the last attempts.
+-- No index holds what an attempt changes, so that keeping its outcome touches the row alone.
 create table registry.webhook_deliveries (
   id uuid primary key,
   webhook uuid not null references registry.webhooks (id) on delete cascade,
@@ -42,15 +43,21 @@ create table registry.webhook_deliveries (
   body text,
   state text not null check (state in ('waiting', 'delivered', 'failed')),
   attempts integer not null default 0,
-  tries integer not null default 0,    -- attempts of the present round: a redelivery begins a new one
-  next_attempt_at timestamptz not null,
   log jsonb not null default '[]',
   created_at timestamptz not null,
   finished_at timestamptz,
   constraint webhook_delivery_once unique (webhook, index),
   check ((index is null) = (body is not null))
-);
-create index webhook_deliveries_due on registry.webhook_deliveries (webhook, next_attempt_at, id) where state = 'waiting';
-create index webhook_deliveries_order on registry.webhook_deliveries (webhook, index) where state = 'waiting';
+) with (fillfactor = 70);
 create index webhook_deliveries_list on registry.webhook_deliveries (webhook, id);
-create index webhook_deliveries_age on registry.webhook_deliveries (created_at);
+-- Deliveries that wait, and since when each is due.
+create table registry.webhook_queue (
+  webhook uuid not null references registry.webhooks (id) on delete cascade,
+  index bigint not null,
+  event_id uuid not null,
+  attempts integer not null,
+  tries integer not null,              -- attempts of the present round: a redelivery begins a new one
+  due_at timestamptz not null,
+  primary key (webhook, index)
+);
+create index webhook_queue_due on registry.webhook_queue (webhook, due_at, index);

@@ -33,16 +33,15 @@ export async function attemptDelivery(
 ): Promise<AttemptOutcome> {
   const started = performance.now()
   const took = () => Math.round(performance.now() - started)
+  const { headers, body } = signDelivery(signers, parcel.id, ctx.clock.now(), parcel.body)
+  headers['content-type'] = 'application/cloudevents+json'
+  headers['user-agent'] = 'Ninefold-Webhooks'
   try {
     const reply = await ctx.outbound.send({
       url,
       method: 'POST',
-      headers: {
-        ...signDelivery(signers, parcel.id, ctx.clock.now(), parcel.body),
-        'content-type': 'application/cloudevents+json',
-        'user-agent': 'Ninefold-Webhooks',
-      },
-      body: parcel.body,
+      headers,
+      body,
       signal: ctx.signal,
       truncate: true,
     })

@@ -20,12 +20,14 @@ export interface DeliveryRow {
   type: string
   state: 'waiting' | 'delivered' | 'failed'
   attempts: number
-  next_attempt_at: Date
+  due_at: Date | null
   log: LoggedAttempt[]
   created_at: Date
   finished_at: Date | null
 }
-const COLUMNS = `id, webhook, event_id, index, type, state, attempts, next_attempt_at, log, created_at, finished_at`
+const COLUMNS = `d.id, d.webhook, d.event_id, d.index, d.type, d.state, d.attempts, d.log, d.created_at, d.finished_at`
+const DELIVERIES = `select ${COLUMNS}, q.due_at from registry.webhook_deliveries d
+  left join registry.webhook_queue q on q.webhook = d.webhook and q.index = d.index`
 
 export interface NewDelivery {
   id: string
@@ -34,20 +36,24 @@ export interface NewDelivery {
   index: string
   type: string
 }
-/** One row per webhook and index, whoever asks how often. @returns how many are new */
+/** One row per webhook and index, whoever asks how often. @returns how many are new, and wait now */
 export async function insertDeliveries(
   tx: Transaction,
   rows: readonly NewDelivery[],
   time: Time,
 ): Promise<number> {
   const made = await tx.query(
-    `insert into registry.webhook_deliveries
-       (id, webhook, event_id, index, type, state, next_attempt_at, created_at)
-     select r.id, r.webhook, r.event_id, r.index, r.type, 'waiting', ${NOW(2)}, ${NOW(2)}
-     from json_to_recordset($1::json) as r(id uuid, webhook uuid, event_id uuid, index bigint, type text)
-     join registry.webhooks w on w.id = r.webhook
-     order by r.index
-     on conflict on constraint webhook_delivery_once do nothing returning id`,
+    `with made as (
+       insert into registry.webhook_deliveries (id, webhook, event_id, index, type, state, created_at)
+       select r.id, r.webhook, r.event_id, r.index, r.type, 'waiting', ${NOW(2)}
+       from json_to_recordset($1::json) as r(id uuid, webhook uuid, event_id uuid, index bigint, type text)
+       join registry.webhooks w on w.id = r.webhook
+       order by r.index
+       on conflict on constraint webhook_delivery_once do nothing
+       returning webhook, index, event_id
+     )
+     insert into registry.webhook_queue (webhook, index, event_id, attempts, tries, due_at)
+     select webhook, index, event_id, 0, 0, ${NOW(2)} from made returning index`,
     [JSON.stringify(rows), time],
   )
   return made.length
@@ -62,9 +68,15 @@ export async function requeueDeliveries(
   time: Time,
 ): Promise<number> {
   const rows = await tx.query(
-    `update registry.webhook_deliveries set state = 'waiting', tries = 0, next_attempt_at = ${NOW(4)},
-       finished_at = null
-     where webhook = $1 and index = any($2::bigint[]) and ($3::boolean or state <> 'waiting') returning id`,
+    `with again as (
+       update registry.webhook_deliveries set state = 'waiting', finished_at = null
+       where webhook = $1 and index = any($2::bigint[]) and ($3::boolean or state <> 'waiting')
+       returning index, event_id, attempts
+     )
+     insert into registry.webhook_queue as q (webhook, index, event_id, attempts, tries, due_at)
+     select $1, index, event_id, attempts, 0, ${NOW(4)} from again
+     on conflict (webhook, index) do update set tries = 0, due_at = excluded.due_at
+     returning q.index`,
     [webhook, indexes.map(String), waitingToo, time],
   )
   return rows.length
@@ -86,9 +98,9 @@ export const listRange = (
   )
 
 export interface DueRow {
-  id: string
+  index: bigint
   event_id: string
-  index: bigint | null
+  attempts: number
   tries: number
   /** When it was due, to the microsecond: a Date would round it and name another place. */
   place: string
@@ -96,59 +108,76 @@ export interface DueRow {
   envelope: string
   time: Date
 }
-const DUE = `d.id, d.event_id, d.index, d.tries, d.next_attempt_at::text as place, j.envelope, j.time`
+const DUE = `q.index, q.event_id, q.attempts, q.tries, q.due_at::text as place, j.envelope, j.time`
 
 /** Due deliveries of a webhook after a place in the order of their due times. */
 export const listDue = (
   on: Queryable,
   webhook: string,
-  after: { place: string; id: string } | null,
+  after: { place: string; index: bigint } | null,
   limit: number,
   time: Time,
 ) =>
   on.query<DueRow>(
-    `select ${DUE}, true as due from registry.webhook_deliveries d join registry.journal j on j.index = d.index
-     where d.webhook = $1 and d.state = 'waiting' and d.next_attempt_at <= ${NOW(5)}
-       and ($2::timestamptz is null or (d.next_attempt_at, d.id) > ($2::timestamptz, $3::uuid))
-     order by d.next_attempt_at, d.id limit $4`,
-    [webhook, after?.place ?? null, after?.id ?? null, limit, time],
+    `select ${DUE}, true as due from registry.webhook_queue q join registry.journal j on j.index = q.index
+     where q.webhook = $1 and q.due_at <= ${NOW(5)}
+       and ($2::timestamptz is null or (q.due_at, q.index) > ($2::timestamptz, $3::bigint))
+     order by q.due_at, q.index limit $4`,
+    [webhook, after?.place ?? null, after?.index ?? null, limit, time],
   )
 
 /** Waiting deliveries in the order of the journal, with whether each is due. */
 export const listInOrder = (on: Queryable, webhook: string, after: bigint, limit: number, time: Time) =>
   on.query<DueRow>(
-    `select ${DUE}, d.next_attempt_at <= ${NOW(4)} as due
-     from registry.webhook_deliveries d join registry.journal j on j.index = d.index
-     where d.webhook = $1 and d.state = 'waiting' and d.index > $2 order by d.index limit $3`,
+    `select ${DUE}, q.due_at <= ${NOW(4)} as due
+     from registry.webhook_queue q join registry.journal j on j.index = q.index
+     where q.webhook = $1 and q.index > $2 order by q.index limit $3`,
     [webhook, after, limit, time],
   )
 
 export interface AttemptResult {
-  id: string
+  index: bigint
   state: 'waiting' | 'delivered' | 'failed'
   /** Seconds to the next attempt, where it waits. */
   delay: number
-  at: string
-  duration_ms: number
-  status: number | null
-  error: string | null
-  excerpt: string | null
+  attempt: LoggedAttempt
 }
 /** Keeps what came of attempts; a delivery that has ended meanwhile stays as it is. */
-export const keepResults = (tx: Transaction, results: readonly AttemptResult[], logMax: number, time: Time) =>
+export const keepResults = (
+  tx: Transaction,
+  webhook: string,
+  results: readonly AttemptResult[],
+  logMax: number,
+  time: Time,
+) =>
   tx.query(
-    `update registry.webhook_deliveries d set state = r.state, attempts = d.attempts + 1,
-       tries = d.tries + 1,
-       next_attempt_at = ${NOW(3)} + make_interval(secs => r.delay),
-       finished_at = case when r.state = 'waiting' then null else ${NOW(3)} end,
-       log = (case when jsonb_array_length(d.log) >= $2 then d.log - 0 else d.log end) || jsonb_build_object(
-         'number', d.attempts + 1, 'at', r.at, 'duration_ms', r.duration_ms, 'status', r.status,
-         'error', r.error, 'excerpt', r.excerpt)
-     from json_to_recordset($1::json) as r(id uuid, state text, delay float8, at text, duration_ms int,
-       status int, error text, excerpt text)
-     where d.id = r.id and d.state = 'waiting'`,
-    [JSON.stringify(results), logMax, time],
+    `with results as (
+       select * from unnest($2::bigint[], $3::text[], $4::float8[], $5::text[]) as r(index, state, delay, attempt)
+     ), ended as (
+       delete from registry.webhook_queue q using results r
+       where q.webhook = $1 and q.index = r.index and r.state <> 'waiting'
+     ), later as (
+       update registry.webhook_queue q set attempts = q.attempts + 1, tries = q.tries + 1,
+         due_at = ${NOW(7)} + make_interval(secs => r.delay)
+       from results r where q.webhook = $1 and q.index = r.index and r.state = 'waiting'
+     )
+     update registry.webhook_deliveries d set state = r.state, attempts = d.attempts + 1,
+       finished_at = case when r.state = 'waiting' then null else ${NOW(7)} end,
+       log = (case when jsonb_array_length(d.log) >= $6 then d.log - 0 else d.log end) || r.attempt::jsonb
+     from results r where d.webhook = $1 and d.index = r.index and d.state = 'waiting'`,
+    [
+      webhook,
+      results.map(({ index }) => String(index)),
+      results.map(({ state }) => state),
+      results.map(({ delay }) => delay),
+      results.map(({ attempt }) => JSON.stringify(attempt)),
+      logMax,
+      time,
+    ],
   )
+
+/** A commit that a crash of the database may forget: what was delivered is sent again then, and nothing is lost. */
+export const commitLightly = (tx: Transaction) => tx.query('set local synchronous_commit = off')
 
 /** A test, kept when it has ended. */
 export async function insertTest(
@@ -164,10 +193,10 @@ export async function insertTest(
   time: Time,
 ): Promise<DeliveryRow | undefined> {
   const rows = await tx.query<DeliveryRow>(
-    `insert into registry.webhook_deliveries
-       (id, webhook, event_id, type, body, state, attempts, tries, next_attempt_at, log, created_at, finished_at)
-     select $1, w.id, $3, 'webhook.test', $4, $5, 1, 1, ${NOW(7)}, $6::jsonb, ${NOW(7)}, ${NOW(7)}
-     from registry.webhooks w where w.id = $2 returning ${COLUMNS}`,
+    `insert into registry.webhook_deliveries as d
+       (id, webhook, event_id, type, body, state, attempts, log, created_at, finished_at)
+     select $1, w.id, $3, 'webhook.test', $4, $5, 1, $6::jsonb, ${NOW(7)}, ${NOW(7)}
+     from registry.webhooks w where w.id = $2 returning ${COLUMNS}, null::timestamptz as due_at`,
     [row.id, row.webhook, row.eventId, row.body, row.state, JSON.stringify([row.attempt]), time],
   )
   return rows[0]
@@ -182,39 +211,43 @@ export const listDeliveries = (
   limit: number,
 ) =>
   on.query<DeliveryRow>(
-    `select ${COLUMNS} from registry.webhook_deliveries
-     where webhook = $1 and ($2::text is null or state = $2) and ($3::uuid is null or id < $3::uuid)
-     order by id desc limit $4`,
+    `${DELIVERIES}
+     where d.webhook = $1 and ($2::text is null or d.state = $2) and ($3::uuid is null or d.id < $3::uuid)
+     order by d.id desc limit $4`,
     [webhook, state, after, limit],
   )
 
 export const findDelivery = async (on: Queryable, id: string) =>
-  (await on.query<DeliveryRow>(`select ${COLUMNS} from registry.webhook_deliveries where id = $1`, [id]))[0]
+  (await on.query<DeliveryRow>(`${DELIVERIES} where d.id = $1`, [id]))[0]
 
 /** Webhooks with more waiting than they may have; each is counted no further than that. */
 export const listOverfull = (on: Queryable, waitingMax: number) =>
   on.query<{ id: string; account: string | null }>(
     `select w.id, w.account from registry.webhooks w
      where w.disabled_at is null and
-       (select count(*) from (select 1 from registry.webhook_deliveries d
-          where d.webhook = w.id and d.state = 'waiting' limit $1 + 1) waiting) > $1`,
+       (select count(*) from (select 1 from registry.webhook_queue q
+          where q.webhook = w.id limit $1 + 1) waiting) > $1`,
     [waitingMax],
   )
 
-/** Drops old deliveries, waiting ones of disabled webhooks among them. */
-export const sweepDeliveries = (tx: Transaction, limit: number, seconds: number, time: Time) =>
+/** Drops deliveries made before an id (ids are in order of time), waiting ones of disabled webhooks among them. */
+export const sweepDeliveries = (tx: Transaction, limit: number, before: string) =>
   tx.query(
-    `delete from registry.webhook_deliveries where id in (
-       select d.id from registry.webhook_deliveries d join registry.webhooks w on w.id = d.webhook
-       where d.created_at < ${NOW(3)} - make_interval(secs => $2)
-         and (d.state <> 'waiting' or w.disabled_at is not null)
-       limit $1 for update of d skip locked) returning id`,
-    [limit, seconds, time],
+    `with old as (
+       select d.id, d.webhook, d.index from registry.webhook_deliveries d
+       join registry.webhooks w on w.id = d.webhook
+       where d.id < $2 and (d.state <> 'waiting' or w.disabled_at is not null)
+       order by d.id limit $1 for update of d skip locked
+     ), queued as (
+       delete from registry.webhook_queue q using old where q.webhook = old.webhook and q.index = old.index
+     )
+     delete from registry.webhook_deliveries d using old where d.id = old.id returning d.id`,
+    [limit, before],
   )
 
 export async function countWaiting(on: Queryable): Promise<number> {
   const rows = await on.query<{ count: number }>(
-    `select count(*)::integer as count from registry.webhook_deliveries where state = 'waiting'`,
+    'select count(*)::integer as count from registry.webhook_queue',
   )
   return rows[0]?.count ?? 0
 }

@@ -193,10 +193,10 @@ export const claimWebhooks = (
 ) =>
   tx.query<ClaimedRow>(
     `with recursive backlog as (
-       (select webhook from registry.webhook_deliveries where state = 'waiting' order by webhook limit 1)
+       (select webhook from registry.webhook_queue order by webhook limit 1)
        union all
-       select (select d.webhook from registry.webhook_deliveries d
-               where d.state = 'waiting' and d.webhook > b.webhook order by d.webhook limit 1)
+       select (select q.webhook from registry.webhook_queue q where q.webhook > b.webhook
+               order by q.webhook limit 1)
        from backlog b where b.webhook is not null
      ), due as (
        select w.id from backlog b
@@ -207,11 +207,9 @@ export const claimWebhooks = (
          and (w.paused_until is null or w.paused_until <= ${NOW(4)})
          and (w.failures > 0 or w.slow) = $3
          and case when w.ordered
-           then (select d.next_attempt_at from registry.webhook_deliveries d
-                 where d.webhook = w.id and d.state = 'waiting' order by d.index limit 1) <= ${NOW(4)}
-           else (select d.next_attempt_at from registry.webhook_deliveries d
-                 where d.webhook = w.id and d.state = 'waiting' order by d.next_attempt_at limit 1) <= ${NOW(4)}
-         end
+           then (select q.due_at from registry.webhook_queue q where q.webhook = w.id order by q.index limit 1)
+           else (select q.due_at from registry.webhook_queue q where q.webhook = w.id order by q.due_at limit 1)
+         end <= ${NOW(4)}
        order by w.served_at nulls first limit $1
        for no key update of w skip locked
      )

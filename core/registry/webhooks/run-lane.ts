@@ -1,7 +1,14 @@
 /** The lane of one webhook: sends what is due while it holds the lease, keeps what came of it, gives the lease back. */
 import type { RegistryContext } from '../context.ts'
 import { attemptDelivery, signersOf } from './attempt-delivery.ts'
-import { type AttemptResult, type DueRow, keepResults, listDue, listInOrder } from './delivery-queries.ts'
+import {
+  type AttemptResult,
+  commitLightly,
+  type DueRow,
+  keepResults,
+  listDue,
+  listInOrder,
+} from './delivery-queries.ts'
 import { disableWebhook } from './disable-webhook.ts'
 import { type ClaimedRow, dropLease, type Health, keepHealth } from './queries.ts'
 import {
@@ -21,7 +28,7 @@ import type { Signer } from './sign-delivery.ts'
 /** Requests that one endpoint has at the same time; in ordered mode one. */
 export const REQUESTS_PER_WEBHOOK = 8
 /** Deliveries that are read, and kept, at a time. */
-const PAGE = 128
+const PAGE = 200
 /** A lane ends after so long, so that lanes go round; requests at work then still end by their own timeout. */
 const LANE_MS = 10_000
 /** Longer than a lane can go without keeping anything: its time, one timeout and the database. */
@@ -118,7 +125,7 @@ async function sendPage(lane: Lane, rows: readonly DueRow[]): Promise<AttemptRes
         if (lane.ctx.signal.aborted) return null
         throw error
       })
-      if (outcome) results.push({ id: row.id, at, ...judge(lane, row, outcome) })
+      if (outcome) results.push({ index: row.index, ...judge(lane, row, outcome, at) })
     }
     lane.stopped = true
   }
@@ -128,15 +135,16 @@ async function sendPage(lane: Lane, rows: readonly DueRow[]): Promise<AttemptRes
 }
 
 /** What an outcome means for the delivery, and for the endpoint. */
-function judge(lane: Lane, row: DueRow, outcome: AttemptOutcome): Omit<AttemptResult, 'id' | 'at'> {
+function judge(lane: Lane, row: DueRow, outcome: AttemptOutcome, at: string): Omit<AttemptResult, 'index'> {
   const { status, error, excerpt } = outcome
-  const kept = { duration_ms: outcome.durationMs, status, error, excerpt }
+  const number = row.attempts + 1
+  const attempt = { number, at, duration_ms: outcome.durationMs, status, error, excerpt }
   if (outcome.durationMs > SLOW_SECONDS * 1000) lane.slow = true
   if (error === null) {
     lane.delivered++
     lane.failures = 0
     lane.failing = 'no'
-    return { ...kept, state: 'delivered', delay: 0 }
+    return { attempt, state: 'delivered', delay: 0 }
   }
   lane.failed++
   lane.failures++
@@ -147,11 +155,11 @@ function judge(lane: Lane, row: DueRow, outcome: AttemptOutcome): Omit<AttemptRe
   if (lane.gone || lane.throttleSeconds > 0 || breakerPause(lane.failures) > 0) lane.stopped = true
   const random = Buffer.from(lane.ctx.random(4)).readUInt32BE() / 2 ** 32
   const delay = lane.gone ? null : retryDelay(row.tries + 1, outcome.retryAfterSeconds, random)
-  if (delay === null) return { ...kept, state: 'failed', delay: 0 }
+  if (delay === null) return { attempt, state: 'failed', delay: 0 }
   // In order: those behind it wait until it has arrived or is given up.
   if (lane.webhook.ordered) lane.stopped = true
   lane.nextSeconds = Math.min(lane.nextSeconds ?? delay, delay)
-  return { ...kept, state: 'waiting', delay }
+  return { attempt, state: 'waiting', delay }
 }
 
 /** Keeps results and health in one transaction. Without the lease the results still are what happened. */
@@ -165,8 +173,9 @@ async function keepPage(lane: Lane, results: readonly AttemptResult[]): Promise<
     slow: lane.slow,
   }
   const disabled = await ctx.db.unbound.transaction(async (tx) => {
+    await commitLightly(tx)
     const kept = await keepHealth(tx, webhook, health, LEASE_SECONDS, ctx.time)
-    await keepResults(tx, results, LOG_MAX, ctx.time)
+    await keepResults(tx, webhook.id, results, LOG_MAX, ctx.time)
     if (!kept || kept.disabled) lane.stopped = true
     if (!kept) return false
     if (lane.gone) return disableWebhook(tx, ctx, webhook, 'gone')

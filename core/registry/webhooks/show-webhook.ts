@@ -41,7 +41,7 @@ export const showDelivery = (row: DeliveryRow): Delivery => ({
   type: row.type,
   state: row.state,
   attempts: row.attempts,
-  next_attempt_at: row.state === 'waiting' ? row.next_attempt_at.toISOString() : null,
+  next_attempt_at: row.due_at?.toISOString() ?? null,
   log: row.log,
   created_at: row.created_at.toISOString(),
   finished_at: row.finished_at?.toISOString() ?? null,

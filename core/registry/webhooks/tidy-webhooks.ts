@@ -1,4 +1,5 @@
 /** What must be looked after now and then: old deliveries go, and a webhook with too much waiting is disabled. */
+import { uuidv7 } from '#core/base/ids.ts'
 import type { RegistryContext } from '../context.ts'
 import { countWaiting, listOverfull, sweepDeliveries } from './delivery-queries.ts'
 import { disableWebhook } from './disable-webhook.ts'
@@ -12,9 +13,10 @@ export async function tidyWebhooks(
   ctx: RegistryContext,
   waitingMax: number = BACKLOG_MAX,
 ): Promise<{ dropped: number; disabled: number }> {
+  const oldest = uuidv7(ctx.clock.now().getTime() - KEPT_SECONDS * 1000, new Uint8Array(10))
   let dropped = 0
   for (let round = 0; round < ROUNDS_MAX && !ctx.signal.aborted; round++) {
-    const gone = await ctx.db.transaction((tx) => sweepDeliveries(tx, BATCH, KEPT_SECONDS, ctx.time))
+    const gone = await ctx.db.transaction((tx) => sweepDeliveries(tx, BATCH, oldest))
     dropped += gone.length
     if (gone.length < BATCH) break
   }
