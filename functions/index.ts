@@ -23,7 +23,17 @@ export const registryDoors = {
   payments: { service: 'registry', prefix: `${API}/payments`, load: () => import('./registry/payments.ts') },
   x402: { service: 'registry', prefix: `${API}/x402`, load: () => import('./registry/x402.ts') },
   events: { service: 'registry', prefix: `${API}/events`, load: () => import('./registry/events.ts') },
+  webhooks: {
+    service: 'registry',
+    prefix: `${API}/webhooks`,
+    load: () => import('./registry/webhooks.ts'),
+  },
   audit: { service: 'registry', prefix: `${API}/audit`, load: () => import('./registry/audit.ts') },
+  reactors: {
+    service: 'registry',
+    prefix: `${API}/operator/reactors`,
+    load: () => import('./registry/reactors.ts'),
+  },
   operator: { service: 'registry', prefix: `${API}/operator`, load: () => import('./registry/operator.ts') },
   tasks: {
     service: 'registry',

@@ -60,4 +60,10 @@ export const timetable = {
     catchUp: 'none',
     load: () => import('./websocket-metrics.ts'),
   },
+  'webhook-retry': {
+    service: 'registry',
+    everySeconds: 60,
+    interval: minutely,
+    load: () => import('./webhook-retry.ts'),
+  },
 } as const satisfies Timetable

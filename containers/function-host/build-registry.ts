@@ -3,6 +3,7 @@
 import type { Config } from '#core/platform/config.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
 import { openMailer } from '#core/platform/mail.ts'
+import { type Outbound, openOutbound } from '#core/platform/outbound.ts'
 import { describeLine } from '#core/platform/tasks/line.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
@@ -14,6 +15,7 @@ import { eventTypes } from '#core/registry/stream/events.ts'
 import { openJournalHub } from '#core/registry/stream/open-journal-hub.ts'
 import { CloudEvent } from '#core/registry/stream/schema.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
+import { ANSWER_BYTES_MAX, ATTEMPT_TIMEOUT_MS } from '#core/registry/webhooks/rules.ts'
 import { type App, composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
 import type { Timetable } from '#core/runtime/define-schedule.ts'
 import { describeApi } from '#core/runtime/describe-api.ts'
@@ -49,7 +51,8 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   const mailer = openMailer(config)
   const feed = openJournalHub(base)
   const tasks = linesOf(timetable)
-  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake, tasks }
+  const outbound = openWebhookClient(config)
+  const held = { config, teg: parts.teg, keys, mailer, outbound, feed, wake: parts.wake, tasks }
   const resources: RegistryResources = { ...base, ...held }
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')
@@ -87,3 +90,16 @@ const linesOf = (lines: Timetable) =>
   Object.entries(lines)
     .filter(([, line]) => line.service === 'registry')
     .map(([task, line]) => describeLine(task, line))
+
+/** Each webhook has connections of its own: none waits for the requests of another, also at the same host. */
+function openWebhookClient(config: Config): Outbound {
+  const allow = config.WEBHOOK_ALLOWED_NETWORKS.split(',')
+    .map((network) => network.trim())
+    .filter(Boolean)
+  return openOutbound({
+    timeoutMs: ATTEMPT_TIMEOUT_MS,
+    bytesMax: ANSWER_BYTES_MAX,
+    connections: null,
+    ...(allow.length > 0 ? { allow, allowHttp: true, ports: 'any' } : {}),
+  })
+}

@@ -1,4 +1,4 @@
-/** Everything of events that a registry process runs: relay, reactors, WebSockets on its server; ended in the right order. */
+/** Everything of events that a registry process runs: relay, reactors, webhooks, WebSockets on its server; ended in the right order. */
 import type { Server } from 'node:http'
 import { backgroundCall } from '#core/platform/background-call.ts'
 import { idMaker } from '#core/platform/context.ts'
@@ -8,6 +8,7 @@ import { tierReader } from '#core/registry/settings/read-tiers.ts'
 import { reactorStore } from '#core/registry/stream/reactor-store.ts'
 import { redeemTicket } from '#core/registry/stream/redeem-ticket.ts'
 import { startRelay } from '#core/registry/stream/start-relay.ts'
+import { startDeliveries } from '#core/registry/webhooks/start-deliveries.ts'
 import { attachSockets } from '#core/runtime/hold-sockets.ts'
 import { startReactors } from '#core/runtime/run-reactors.ts'
 import { addressReader } from '#core/runtime/to-node.ts'
@@ -16,11 +17,13 @@ import { reactions } from '#functions/reactors/index.ts'
 export interface Events {
   /** Tells that an outbox has grown. */
   wake(): void
+  /** Tells that a webhook has something due. */
+  deliver(): void
   /** WebSockets held now. */
   sockets(): number
   /** Ends WebSockets (1012) and SSE streams; to be called before the server is closed, which waits for them. */
   drain(): Promise<void>
-  /** Ends relay and reactors; to be called when no request is at work any more. */
+  /** Ends relay, reactors and deliveries; to be called when no request is at work any more. */
   stop(): Promise<void>
 }
 
@@ -46,9 +49,11 @@ export async function runEvents(resources: RegistryResources, server: Server): P
     log,
   })
   const relay = await startRelay(resources)
+  const deliveries = await startDeliveries(resources)
   const reactors = await startReactors<RegistryContext>({ reactions, store: reactorStore, open }, resources)
   return {
     wake: relay.wake,
+    deliver: deliveries.wake,
     sockets: sockets.count,
     async drain() {
       await sockets.close()
@@ -57,6 +62,8 @@ export async function runEvents(resources: RegistryResources, server: Server): P
     async stop() {
       await relay.stop()
       await reactors.stop()
+      await deliveries.stop()
+      await resources.outbound.close()
     },
   }
 }

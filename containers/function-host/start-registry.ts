@@ -15,6 +15,7 @@ import { sweepGrants } from '#core/registry/grants/sweep-grants.ts'
 import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
+import { readBacklog } from '#core/registry/webhooks/tidy-webhooks.ts'
 import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
 import { type LeaseSettings, type LeaseStore, leaseSettingsOf } from '#core/runtime/leases/hold-lease.ts'
 import { systemTime } from '#core/runtime/leases/time.ts'
@@ -62,7 +63,11 @@ export async function startRegistry(
     observe: start.metrics.observeRequest,
     // A stop refuses nothing that has reached the server: a request that came is answered.
     draining: () => false,
-    wake: (what) => (what === 'relay' ? events?.wake() : loops[what]?.wake()),
+    wake: (what) => {
+      if (what === 'relay') events?.wake()
+      else if (what === 'webhooks') events?.deliver()
+      else loops[what]?.wake()
+    },
   })
   const { resources } = built
   await checkPublicUrl(resources)
@@ -92,6 +97,13 @@ export async function startRegistry(
     note: start.metrics.noteTask,
     settings: lease,
   })
+  start.metrics.gauge(
+    'webhook_backlog',
+    'Deliveries that wait for their endpoint.',
+    () => readBacklog(resources),
+    {},
+    'max',
+  )
   start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0, {}, 'sum')
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
   // When nothing else can fail any more: a key that was made and not shown would be lost.

@@ -1,4 +1,5 @@
 /** The one matcher of event types: dotted tokens, `*` for any one token, a final `>` for one or more that follow. */
+import { openTrie } from './pattern-trie.ts'
 
 /** Most patterns in one subscription or query. */
 export const PATTERNS_MAX = 32
@@ -10,30 +11,24 @@ const LENGTH_MAX = 128
 export const isPattern = (text: string): boolean => text.length <= LENGTH_MAX && PATTERN.test(text)
 
 /** True when a type matches a pattern. */
-export function matchesPattern(pattern: string, type: string): boolean {
-  const wanted = pattern.split('.')
-  const given = type.split('.')
-  for (const [i, token] of wanted.entries()) {
-    if (token === '>') return given.length > i
-    if (i >= given.length || (token !== '*' && token !== given[i])) return false
-  }
-  return given.length === wanted.length
-}
+export const matchesPattern = (pattern: string, type: string): boolean => compilePatterns([pattern])(type)
 
-/** A test for any of the patterns that remembers its verdicts: types are few, events many. Null matches everything. */
+const compiled = new Map<string, (type: string) => boolean>()
+const COMPILED_MAX = 1000
+
+/** A test for any of the patterns: a tree of their own (see pattern-trie.ts). Null matches everything. */
 export function compilePatterns(patterns: readonly string[] | null): (type: string) => boolean {
   if (patterns === null || patterns.includes('>')) return () => true
-  const verdicts = new Map<string, boolean>()
-  return (type) => {
-    let verdict = verdicts.get(type)
-    if (verdict === undefined) {
-      verdict = patterns.some((pattern) => matchesPattern(pattern, type))
-      if (verdicts.size < VERDICTS_MAX) verdicts.set(type, verdict)
-    }
-    return verdict
-  }
+  const key = patterns.join(',')
+  const known = compiled.get(key)
+  if (known) return known
+  const trie = openTrie<true>()
+  trie.add(patterns, true)
+  const test = (type: string) => trie.match(type).size > 0
+  if (compiled.size >= COMPILED_MAX) compiled.clear()
+  compiled.set(key, test)
+  return test
 }
-const VERDICTS_MAX = 1000
 
 /** The same pattern as a regular expression of PostgreSQL. */
 export function patternToRegex(pattern: string): string {

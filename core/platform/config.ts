@@ -172,6 +172,13 @@ export const configKeys = {
     'Addresses or CIDR ranges, comma separated, whose X-Forwarded-For is believed.',
     { default: '' },
   ),
+  WEBHOOK_ALLOWED_NETWORKS: key(
+    z
+      .string()
+      .refine((text) => listOf(text).every(isNetwork), 'must be addresses or CIDR ranges, comma separated'),
+    'Addresses or CIDR ranges, comma separated, that webhooks may reach although they are not public. Where any is named, webhooks may also use http: and any port.',
+    { default: '' },
+  ),
   SMTP_URL: key(
     url(['smtp:', 'smtps:']),
     'Mail server. Absent: mails are files under DATA_DIR/mail in the embedded profile, refused in containers.',

@@ -2,18 +2,21 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import { Agent, request as send } from 'undici'
+import { Agent } from 'undici'
 import { refuseInsideTransaction } from './database/scope.ts'
+import { Ended, exchange } from './exchange.ts'
 
 export interface OutboundOptions {
   /** Also takes http: addresses. */
   readonly allowHttp?: boolean
   /** Ports that may be asked; 443, 8443 and, with http, 80 and 8080 by default. */
-  readonly ports?: readonly number[]
+  readonly ports?: readonly number[] | 'any'
   /** Addresses and CIDR ranges that may be reached although they are not public (an operator's own network). */
   readonly allow?: readonly string[]
   readonly timeoutMs?: number
   readonly bytesMax?: number
+  /** Most connections to one origin; null: as many as there are requests, so that none waits for another. */
+  readonly connections?: number | null
   /** All addresses of a name; the system's by default. */
   readonly resolve?: (hostname: string) => Promise<readonly LookupAddress[]>
 }
@@ -24,6 +27,8 @@ export interface OutboundRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
   readonly signal?: AbortSignal
+  /** Gives the beginning of a body that is too long, and hangs up, where it would fail. */
+  readonly truncate?: boolean
 }
 
 export interface OutboundReply {
@@ -48,6 +53,11 @@ export class OutboundError extends Error {
 export interface Outbound {
   /** @throws OutboundError refused_url or refused_address, without any look-up; for the moment when a user gives the address */
   check(url: string): void
+  /**
+   * The same with a look-up of the name, for a second at most: a name that can't be looked up now passes.
+   * @throws OutboundError refused_url or refused_address
+   */
+  checkName(url: string): Promise<void>
   /** @throws OutboundError; or the signal's reason */
   send(request: OutboundRequest): Promise<OutboundReply>
   close(): Promise<void>
@@ -56,6 +66,8 @@ export interface Outbound {
 const TIMEOUT_MS = 10_000
 const BYTES_MAX = 1024 * 1024
 const CONNECTIONS_MAX = 8
+const LOOKUP_MS = 1000
+const URLS_KEPT = 1000
 
 /** Opens a client. */
 export function openOutbound(options: OutboundOptions = {}): Outbound {
@@ -64,31 +76,46 @@ export function openOutbound(options: OutboundOptions = {}): Outbound {
   const ports = options.ports ?? (options.allowHttp ? [443, 8443, 80, 8080] : [443, 8443])
   const permits = readAllowed(options.allow ?? [])
   // Checked where the connection is made, on the very addresses it will use: a name can't change in between.
+  const resolve = options.resolve ?? resolveAll
   const agent = new Agent({
-    connections: CONNECTIONS_MAX,
-    connect: { lookup: guardedLookup(options.resolve ?? resolveAll, permits), timeout: timeoutMs },
+    connections: options.connections === undefined ? CONNECTIONS_MAX : options.connections,
+    allowH2: false,
+    connect: { lookup: guardedLookup(resolve, permits), timeout: timeoutMs },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
   })
   const check = (text: string) => checkUrl(text, options.allowHttp === true, ports, permits)
+  /** What is judged by its text alone need not be judged twice; names are looked at where the connection is made. */
+  const kept = new Map<string, URL>()
+  const checkKept = (text: string): URL => {
+    const known = kept.get(text)
+    if (known) return known
+    const url = check(text)
+    if (kept.size >= URLS_KEPT) kept.clear()
+    kept.set(text, url)
+    return url
+  }
   return {
     check: (url) => void check(url),
-    async send({ url: text, method = 'GET', headers = {}, body, signal }) {
+    async checkName(text) {
+      refuseInsideTransaction('A look-up of a name')
+      const { hostname } = check(text)
+      if (ipaddr.isValid(hostname.replace(/^\[|\]$/g, ''))) return
+      const late = AbortSignal.timeout(LOOKUP_MS)
+      const addresses = await Promise.race([
+        resolve(hostname).catch(() => null),
+        new Promise<null>((done) => late.addEventListener('abort', () => done(null), { once: true })),
+      ])
+      if (addresses && !addresses.every(({ address }) => permits(address))) throw refusedAddress()
+    },
+    async send({ url: text, method = 'GET', headers = {}, body, signal, truncate = false }) {
       refuseInsideTransaction('A request to another host')
-      const url = check(text)
-      const deadline = AbortSignal.timeout(timeoutMs)
+      const url = checkKept(text)
+      const bounds = { timeoutMs, bytesMax, truncate }
       try {
-        const reply = await send(url, {
-          dispatcher: agent,
-          method,
-          headers,
-          body: body ?? null,
-          signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
-        })
-        const bytes = await readBounded(reply.body, bytesMax)
-        return { status: reply.statusCode, headers: reply.headers, body: bytes }
+        return await exchange(agent, url, { method, headers, body, signal, ...bounds })
       } catch (error) {
-        throw explain(error, signal, deadline, timeoutMs)
+        throw explain(error, signal, timeoutMs, bytesMax)
       }
     },
     close: () => agent.destroy(),
@@ -97,7 +124,7 @@ export function openOutbound(options: OutboundOptions = {}): Outbound {
 
 type Permits = (address: string) => boolean
 
-function checkUrl(text: string, allowHttp: boolean, ports: readonly number[], permits: Permits): URL {
+function checkUrl(text: string, allowHttp: boolean, ports: readonly number[] | 'any', permits: Permits): URL {
   const refuse = (words: string) => new OutboundError('refused_url', words)
   if (!URL.canParse(text)) throw refuse('is not a URL')
   const url = new URL(text)
@@ -105,7 +132,7 @@ function checkUrl(text: string, allowHttp: boolean, ports: readonly number[], pe
     throw refuse(`must begin with ${allowHttp ? 'https:// or http://' : 'https://'}`)
   if (url.username !== '' || url.password !== '') throw refuse('must not carry a user name or password')
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
-  if (!ports.includes(port)) throw refuse(`must use one of the ports ${ports.join(', ')}`)
+  if (ports !== 'any' && !ports.includes(port)) throw refuse(`must use one of the ports ${ports.join(', ')}`)
   // The URL parser has turned every spelling of an address (decimal, hex, octal, mapped) into its plain form.
   const literal = url.hostname.replace(/^\[|\]$/g, '')
   if (ipaddr.isValid(literal) && !permits(literal)) throw refusedAddress()
@@ -160,31 +187,19 @@ function guardedLookup(
   }
 }
 
-async function readBounded(body: AsyncIterable<Uint8Array> & { destroy(): void }, bytesMax: number) {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.byteLength
-    if (size > bytesMax) {
-      body.destroy()
-      throw new OutboundError('too_large', `answered with more than ${bytesMax} bytes`)
-    }
-    chunks.push(chunk)
-  }
-  return Uint8Array.from(Buffer.concat(chunks))
-}
-
 function explain(
   error: unknown,
   signal: AbortSignal | undefined,
-  deadline: AbortSignal,
   timeoutMs: number,
+  bytesMax: number,
 ): unknown {
   if (signal?.aborted) return signal.reason
   if (error instanceof OutboundError) return error
   const { name = '', cause } = error as { name?: string; cause?: unknown }
   if (cause instanceof OutboundError) return cause
-  if (deadline.aborted || /Timeout/.test(name))
+  if (error instanceof Ended && error.why === 'too_large')
+    return new OutboundError('too_large', `answered with more than ${bytesMax} bytes`)
+  if (error instanceof Ended || /Timeout/.test(name))
     return new OutboundError('timed_out', `did not answer within ${timeoutMs} ms`, error)
   return new OutboundError('unreachable', 'could not be reached', error)
 }

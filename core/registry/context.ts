@@ -3,6 +3,7 @@ import type { Config } from '#core/platform/config.ts'
 import type { Context, Resources } from '#core/platform/context.ts'
 import type { EventFeed } from '#core/platform/event-feed.ts'
 import type { Mailer } from '#core/platform/mail.ts'
+import type { Outbound } from '#core/platform/outbound.ts'
 import type { TaskLine } from '#core/platform/tasks/line.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { TegClient } from './teg-client.ts'
@@ -16,8 +17,10 @@ export interface RegistryResources extends Resources {
   readonly mailer: Mailer
   /** The timetable's lines of this service. */
   readonly tasks: readonly TaskLine[]
+  /** Reaches the addresses that users give: webhooks. */
+  readonly outbound: Outbound
   /** Tells background work of this process that there is something to do (a committed outbox or mail row). Only a hint. */
-  readonly wake: (what: 'relay' | 'mail' | 'grants') => void
+  readonly wake: (what: 'relay' | 'mail' | 'grants' | 'webhooks') => void
 }
 
 export interface RegistryContext extends Context, RegistryResources {}

@@ -10,6 +10,8 @@ export interface JournalEvent {
   readonly subject: string
   readonly time: string
   readonly data: Record<string, unknown>
+  /** Accounts that may see it; null: everybody. */
+  readonly audience: readonly string[] | null
 }
 
 export interface Reactor<C> {
@@ -19,8 +21,12 @@ export interface Reactor<C> {
    * Effects go through `tx`, in which the cursor moves too; it bears being called twice.
    * @returns a hint to give once that is committed (it is lost when the process dies in between), or nothing
    */
-  readonly run: (ctx: C, event: JournalEvent, tx: Transaction) => Promise<(() => void) | undefined>
+  readonly run: Effect<C, JournalEvent>
+  /** The same for several events in one transaction. When it fails, they are given to `run` one by one. */
+  readonly runAll?: Effect<C, readonly JournalEvent[]>
 }
+
+type Effect<C, E> = (ctx: C, event: E, tx: Transaction) => Promise<(() => void) | undefined>
 
 /** Makes a reactor. */
 export function defineReactor<C extends Context>(spec: Reactor<C>): Reactor<C> {

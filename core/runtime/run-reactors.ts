@@ -8,18 +8,33 @@ import type { JournalEvent, Reactions, Reactor } from './define-reactor.ts'
 
 /** Where cursors and parked events are kept; the host hands it in. */
 export interface ReactorStore<C> {
+  /** Makes the cursor of a new reactor. */
   ensure(tx: Transaction, ctx: C, reactor: string): Promise<void>
-  /** Locks the cursor; null while another process works on it or a retry is not due. */
-  lock(tx: Transaction, ctx: C, reactor: string): Promise<bigint | null>
+  /** Begins the tenure of a holder: what an older one still does is refused from now on. */
+  takeEpoch(tx: Transaction, ctx: C, reactor: string, holder: string): Promise<bigint>
+  /** Locks the cursor to the end of the transaction. An epoch of null asks for no check. */
+  lock(tx: Transaction, ctx: C, reactor: string, epoch: bigint | null): Promise<CursorLock>
   read(tx: Transaction, after: bigint, limit: number): Promise<JournalEvent[]>
   move(tx: Transaction, ctx: C, reactor: string, index: bigint): Promise<void>
   fail(tx: Transaction, ctx: C, reactor: string, retrySeconds: readonly number[]): Promise<number>
-  park(
-    tx: Transaction,
-    ctx: C,
-    parked: { reactor: string; index: bigint; error: string; attempts: number },
-  ): Promise<void>
+  park(tx: Transaction, ctx: C, parked: ParkedEvent): Promise<void>
+  /** A parked event that an operator wants to be tried again. */
+  findReplay(tx: Transaction, ctx: C, reactor: string): Promise<JournalEvent | null>
+  unpark(tx: Transaction, reactor: string, index: bigint): Promise<void>
 }
+
+export interface ParkedEvent {
+  readonly reactor: string
+  readonly index: bigint
+  readonly error: string
+  readonly attempts: number
+}
+
+/** `busy`: another process works on it, or a retry is not due. `stale`: a newer holder exists. */
+export type CursorLock =
+  | { readonly state: 'busy' }
+  | { readonly state: 'stale' }
+  | { readonly state: 'mine'; readonly index: bigint; readonly replay: boolean }
 
 /** Journal rows that one transaction looks at. */
 const SCAN_MAX = 200
@@ -58,10 +73,21 @@ export async function startReactors<C extends Context>(
     const reactor = (await line.load()).default as unknown as Reactor<C>
     const lease = openSparingLease(coordination, `reactor:${name}`, token)
     leases.push(lease)
-    // The lock on the cursor lets one process at a time act, with or without the lease.
+    let epoch: bigint | null = null
+    // The lock on the cursor lets one process at a time act; the epoch makes that the one that came last.
     const turn = async (signal: AbortSignal) => {
-      if (!(await lease.leads())) return false
-      return (await runReactor(spec.open(`reactor:${name}`, signal), spec.store, name, reactor)).more
+      if (!(await lease.leads())) {
+        epoch = null
+        return false
+      }
+      const ctx = spec.open(`reactor:${name}`, signal)
+      epoch ??= await beginTenure(ctx, spec.store, name, token)
+      const { more, stale } = await runReactor(ctx, spec.store, name, reactor, epoch)
+      if (stale) {
+        epoch = null
+        await lease.release()
+      }
+      return more
     }
     loops.push(startLoop({ name: `reactor:${name}`, log, turn, busyMs: BUSY_MS, idleMs }))
   }
@@ -79,61 +105,128 @@ export async function startReactors<C extends Context>(
   }
 }
 
+async function beginTenure<C extends Context>(
+  ctx: C,
+  store: ReactorStore<C>,
+  name: string,
+  holder: string,
+): Promise<bigint> {
+  return ctx.db.transaction(async (tx) => {
+    await store.ensure(tx, ctx, name)
+    return store.takeEpoch(tx, ctx, name, holder)
+  })
+}
+
 /** What one turn did: `acted` on an event or looked past others; `more` when it should be called again at once. */
 export interface ReactorTurn {
   readonly more: boolean
   readonly acted: bigint | null
+  /** True when a newer holder of the reactor exists: nothing was done. */
+  readonly stale?: boolean
+}
+
+/** The event that a turn is at, for the record of its failure. */
+interface Place {
+  event: JournalEvent | null
+  parked: boolean
+  many: boolean
 }
 
 /**
- * One turn: looks past events of other types, runs the effect of the next matching one, and moves the cursor, in one
- * transaction. A failure rolls both back and is counted; after the last retry the event is parked and the cursor goes on.
+ * One turn: looks past events of other types, runs the effect of the next matching one (or of all that were read), and
+ * moves the cursor, in one transaction. A failure rolls both back and is counted; after the last retry the event is
+ * parked and the cursor goes on.
  */
 export async function runReactor<C extends Context>(
   ctx: C,
   store: ReactorStore<C>,
   name: string,
   reactor: Reactor<C>,
+  epoch: bigint | null = null,
 ): Promise<ReactorTurn> {
-  const at: { event: JournalEvent | null; hint: (() => void) | undefined } = { event: null, hint: undefined }
+  const place: Place = { event: null, parked: false, many: false }
+  const attempt = (many: boolean) => takeTurn({ ctx, store, name, reactor, epoch }, many, place)
   try {
-    const turn = await ctx.db.transaction(async (tx): Promise<ReactorTurn> => {
-      await store.ensure(tx, ctx, name)
-      const cursor = await store.lock(tx, ctx, name)
-      if (cursor === null) return { more: false, acted: null }
-      const events = await store.read(tx, cursor, SCAN_MAX)
-      const last = events.at(-1)
-      if (!last) return { more: false, acted: null }
-      const event = events.find(({ type }) => matchesPattern(reactor.on, type)) ?? null
-      at.event = event
-      if (event) at.hint = await reactor.run(ctx, event, tx)
-      await store.move(tx, ctx, name, (event ?? last).index)
-      return { more: events.length === SCAN_MAX || event !== null, acted: event?.index ?? null }
+    return await attempt(reactor.runAll !== undefined).catch((error) => {
+      if (ctx.signal.aborted || !place.many) throw error
+      return attempt(false)
     })
-    at.hint?.()
-    return turn
   } catch (error) {
-    const failed = at.event
-    if (ctx.signal.aborted || !failed) throw error
-    return recordFailure(ctx, store, name, failed, error)
+    const { event, parked } = place
+    if (ctx.signal.aborted || !event) throw error
+    return recordFailure({ ctx, store, name, epoch }, event, parked, error)
   }
 }
 
+interface Tenure<C> {
+  readonly ctx: C
+  readonly store: ReactorStore<C>
+  readonly name: string
+  readonly epoch: bigint | null
+}
+
+async function takeTurn<C extends Context>(
+  { ctx, store, name, reactor, epoch }: Tenure<C> & { reactor: Reactor<C> },
+  many: boolean,
+  place: Place,
+): Promise<ReactorTurn> {
+  let hint: (() => void) | undefined
+  Object.assign(place, { event: null, parked: false, many: false })
+  const turn = await ctx.db.transaction(async (tx): Promise<ReactorTurn> => {
+    await store.ensure(tx, ctx, name)
+    const cursor = await store.lock(tx, ctx, name, epoch)
+    if (cursor.state === 'stale') return { more: false, acted: null, stale: true }
+    if (cursor.state === 'busy') return { more: false, acted: null }
+    const replay = cursor.replay ? await store.findReplay(tx, ctx, name) : null
+    if (replay) {
+      Object.assign(place, { event: replay, parked: true })
+      hint = await reactor.run(ctx, replay, tx)
+      await store.unpark(tx, name, replay.index)
+      return { more: true, acted: replay.index }
+    }
+    const events = await store.read(tx, cursor.index, SCAN_MAX)
+    const last = events.at(-1)
+    if (!last) return { more: false, acted: null }
+    const full = events.length === SCAN_MAX
+    const wanted = events.filter(({ type }) => matchesPattern(reactor.on, type))
+    const event = wanted[0] ?? null
+    Object.assign(place, { event, many: many && wanted.length > 1 })
+    if (reactor.runAll && place.many) {
+      hint = await reactor.runAll(ctx, wanted, tx)
+      await store.move(tx, ctx, name, last.index)
+      return { more: full, acted: wanted.at(-1)?.index ?? null }
+    }
+    if (event) hint = await reactor.run(ctx, event, tx)
+    await store.move(tx, ctx, name, (event ?? last).index)
+    return { more: full || event !== null, acted: event?.index ?? null }
+  })
+  hint?.()
+  return turn
+}
+
 async function recordFailure<C extends Context>(
-  ctx: C,
-  store: ReactorStore<C>,
-  name: string,
+  { ctx, store, name, epoch }: Tenure<C>,
   event: JournalEvent,
+  replayed: boolean,
   error: unknown,
 ): Promise<ReactorTurn> {
+  const words = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown error'
   const parked = await ctx.db.transaction(async (tx) => {
-    const cursor = await store.lock(tx, ctx, name)
+    // The cursor of a new reactor was rolled back with its first event.
+    await store.ensure(tx, ctx, name)
+    const cursor = await store.lock(tx, ctx, name, epoch)
+    if (cursor.state !== 'mine') return false
+    const failed = { reactor: name, index: event.index, error: words.slice(0, 2000) }
+    if (replayed) {
+      await store.park(tx, ctx, { ...failed, attempts: 1 })
+      return true
+    }
     // Another process has taken the event in the meantime: the failure is no longer of interest.
-    if (cursor === null || cursor >= event.index) return false
+    if (cursor.index >= event.index) return false
     const attempts = await store.fail(tx, ctx, name, RETRY_SECONDS)
     if (attempts <= RETRY_SECONDS.length) return false
-    const words = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown error'
-    await store.park(tx, ctx, { reactor: name, index: event.index, error: words.slice(0, 2000), attempts })
+    await store.park(tx, ctx, { ...failed, attempts })
+    await store.move(tx, ctx, name, event.index)
     return true
   })
   const fields = { reactor: name, index: String(event.index), event_type: event.type, error }

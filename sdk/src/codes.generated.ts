@@ -53,9 +53,11 @@ export const errorStatus = {
   token_expired: 409,
   token_redeemed: 409,
   too_many_keys: 409,
+  too_many_webhooks: 409,
   unauthenticated: 401,
   unsupported_media_type: 415,
   validation_failed: 400,
+  webhook_disabled: 409,
 } as const
 
 export type ErrorCode = keyof typeof errorStatus

@@ -96,7 +96,7 @@ export const floors: readonly Floor[] = [
 /** Files of a sibling that read; then those that write into, or take rows out in, the transaction of whoever calls them. */
 const reading = /\/((read|list|find)-[a-z0-9-]+|schema|errors)\.ts$/
 const open =
-  /^core\/registry\/(keys\/|idempotency\/|(discovery\/index-card|mail\/(queue-mail|forget-mails)|audit\/record-act)\.ts$)/
+  /^core\/registry\/(keys\/|idempotency\/|(discovery\/index-card|mail\/(queue-mail|forget-mails)|webhooks\/forget-webhooks|audit\/record-act)\.ts$)/
 
 export interface Exception {
   readonly from: string

@@ -45,6 +45,10 @@ export async function makeTenant(system: System, peer?: string): Promise<Tenant>
     const promised = await make('/payments/tokens', order, 'promise')
     owned.set('/api/v1/payments/tokens/', { id: promised.id })
   }
+  const hook = { url: 'https://93.184.216.34/hook', types: ['>'], description: 'of the tenant' }
+  const webhook = await make('/webhooks', hook)
+  owned.set('/api/v1/webhooks/', { id: webhook.id })
+  owned.set('/api/v1/operator/reactors/', { name: 'queue-webhooks', index: '1' })
   const invite = await api.post('/invites', {}, { token: OPERATOR_KEY })
   owned.set('/api/v1/invites/', { id: invite.body.id })
   return { ...developer, agent: agent.id, owned }
@@ -66,6 +70,7 @@ export async function lookAt(system: System, tenant: Tenant): Promise<unknown> {
     '/auth/signing-keys',
     '/transfers',
     '/payments/tokens',
+    '/webhooks',
   ]
   const seen = []
   for (const path of paths) {

@@ -4,6 +4,7 @@ import { emailKey } from '#core/base/email.ts'
 import type { RegistryContext } from '../context.ts'
 import { deleteRecords } from '../idempotency/queries.ts'
 import { forgetMailsTo } from '../mail/forget-mails.ts'
+import { forgetWebhooks } from '../webhooks/forget-webhooks.ts'
 import { revokeAllCredentials } from './credentials/queries.ts'
 import { fail } from './errors.ts'
 import { anonymiseInvites } from './invites/queries.ts'
@@ -14,7 +15,7 @@ import { forgetFailures } from './sessions/throttle-login.ts'
 import { revokeAllSigningKeys } from './signing-keys/queries.ts'
 
 /**
- * Ends every session, key, link and signing key, and forgets address, name and client addresses. The digest for
+ * Ends every session, key, link, signing key and webhook, and forgets address, name and client addresses. The digest for
  * genesis grants stays: a new account of the same address gets no second grant.
  * @throws 409 account_has_agents until all agents are retired, 401 unauthenticated when a rival call was first
  */
@@ -31,6 +32,7 @@ export async function deleteMe(ctx: RegistryContext): Promise<void> {
     await revokeAllSigningKeys(tx, account, ctx.time)
     await dropMailTokens(tx, account, null)
     await forgetMailsTo(tx, held.email)
+    await forgetWebhooks(tx, account)
     await forgetFailures(tx, held.email)
     await anonymiseInvites(tx, key, ctx.time)
     await deleteRecords(tx, principalOf(ctx.caller) ?? account)

@@ -34,6 +34,13 @@ export const upsertCards = (tx: Transaction, rows: readonly CardRow[], time: Dat
     [JSON.stringify(rows), time],
   )
 
+/** Sequences of cards that the index holds. */
+export const listSequences = (on: Queryable, dids: readonly string[]) =>
+  on.query<{ did: string; sequence: bigint }>(
+    'select did, sequence from registry.discovery_cards where did = any($1::text[])',
+    [dids],
+  )
+
 /** The visible card of a did or a local id; `refs` are spellings of the same name. */
 export const findCard = async (db: Queryable, refs: readonly string[], agent: string | null) =>
   (

@@ -1,6 +1,14 @@
 /** What mails say, how often one address gets one, and when a failed one is tried again. ASCII only, nothing typed in by users. */
 
-export type MailKind = 'verify' | 'reset' | 'known' | 'invite'
+/** Notices of webhooks that were disabled carry why. */
+export type MailKind =
+  | 'verify'
+  | 'reset'
+  | 'known'
+  | 'invite'
+  | 'webhook_gone'
+  | 'webhook_failing'
+  | 'webhook_backlog'
 
 /** Mails to one address in an hour: nobody is flooded through our forms. Beyond it nothing is sent and nothing is told. */
 export const MAILS_PER_HOUR = 10
@@ -19,6 +27,9 @@ const paths: Record<MailKind, string> = {
   reset: '/reset-password',
   known: '/login',
   invite: '/register',
+  webhook_gone: '/docs',
+  webhook_failing: '/docs',
+  webhook_backlog: '/docs',
 }
 
 /** Subject and text of a mail. `token` goes into the one link; the mail to a known address has a link without. */
@@ -31,6 +42,15 @@ export function writeMail(
   const { subject, before, after } = words[kind](facts.registry)
   return { subject, text: `${before}\n\n${link}\n\n${after}\n` }
 }
+
+const webhookNotice =
+  (why: string) =>
+  (name: string): { subject: string; before: string; after: string } => ({
+    subject: `A webhook of yours at ${name} was disabled`,
+    before: `${why}\nNothing is sent to it any more. How webhooks work:`,
+    after:
+      'Make it active again when it is well (PATCH /api/v1/webhooks/{id}), and have\nwhat it missed sent again (POST /api/v1/webhooks/{id}/replay).',
+  })
 
 const words: Record<MailKind, (name: string) => { subject: string; before: string; after: string }> = {
   verify: (name) => ({
@@ -55,4 +75,9 @@ const words: Record<MailKind, (name: string) => { subject: string; before: strin
     before: `The operator of ${name} invites you.\nOpen this link to register:`,
     after: 'The invite is for this address only.',
   }),
+  webhook_gone: webhookNotice('Its endpoint answered 410 Gone.'),
+  webhook_failing: webhookNotice('For five days every attempt to reach its endpoint has failed.'),
+  webhook_backlog: webhookNotice(
+    'More events wait for its endpoint than the registry keeps for one webhook.',
+  ),
 }

@@ -1,5 +1,5 @@
 /** The one reader of the journal in a process: reads each row once, by index, and feeds all followers from memory. */
-import { compilePatterns } from '#core/base/pattern.ts'
+import { openTrie } from '#core/base/pattern-trie.ts'
 import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.ts'
 import type { Resources } from '#core/platform/context.ts'
 import {
@@ -31,6 +31,8 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
   const recent: HeldEvent[] = []
   const reading = new Map<bigint, Promise<HeldEvent[]>>()
   const followers = new Set<() => void>()
+  /** Who wants what: an event's type is matched once for all followers. */
+  const wanted = openTrie<() => void>()
   const places = new Map<string, number>()
   const closers = new Set<() => void>()
   let head = 0n
@@ -113,7 +115,7 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
 
   const follow = (options: FollowOptions): Follower => {
     const viewer = viewerOf(options.caller)
-    const wanted = compilePatterns(options.types)
+    const types = options.types ?? ['>']
     let position = options.after
     let state: 'running' | 'paused' | 'stopped' = 'running'
     let pumping = false
@@ -121,7 +123,12 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
       for (const row of rows) {
         if (state !== 'running') return
         position = row.index
-        if (wanted(row.type) && mayRead(viewer, row) && !options.deliver(row) && state === 'running')
+        if (
+          wanted.match(row.type).has(pump) &&
+          mayRead(viewer, row) &&
+          !options.deliver(row) &&
+          state === 'running'
+        )
           state = 'paused'
       }
     }
@@ -143,6 +150,7 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
       }
     }
     followers.add(pump)
+    wanted.add(types, pump)
     startReader()
     void pump()
     return {
@@ -155,6 +163,7 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
       stop() {
         state = 'stopped'
         followers.delete(pump)
+        wanted.remove(types, pump)
         if (followers.size === 0) void stopReader()
       },
     }

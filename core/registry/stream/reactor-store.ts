@@ -1,15 +1,17 @@
 /** Where reactors keep their cursors and parked events. */
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
+import { type JournalRow, listJournal } from './queries.ts'
 import {
   countFailure,
+  findReplay,
   insertCursor,
   insertParked,
-  type JournalRow,
-  listJournal,
   lockCursor,
   moveCursor,
-} from './queries.ts'
+  removeParked,
+  takeEpoch,
+} from './reactor-queries.ts'
 
 /** An event as reactors get it. */
 export interface StoredEvent {
@@ -19,11 +21,12 @@ export interface StoredEvent {
   readonly subject: string
   readonly time: string
   readonly data: Record<string, unknown>
+  readonly audience: readonly string[] | null
 }
 
 const toEvent = (row: JournalRow): StoredEvent => {
   const { id, subject, time, data } = JSON.parse(row.envelope) as Omit<StoredEvent, 'index' | 'type'>
-  return { index: row.index, type: row.type, id, subject, time, data }
+  return { index: row.index, type: row.type, id, subject, time, data, audience: row.audience }
 }
 
 /** The store that the runtime's runner uses; it holds no state of its own. */
@@ -32,10 +35,15 @@ export const reactorStore = {
   async ensure(tx: Transaction, ctx: RegistryContext, reactor: string): Promise<void> {
     await insertCursor(tx, reactor, ctx.time)
   },
-  /** Locks the cursor for the transaction; null while another process holds it or a failed event waits for its retry. */
-  async lock(tx: Transaction, ctx: RegistryContext, reactor: string): Promise<bigint | null> {
+  /** The next epoch; waits for a transaction of the holder before. */
+  takeEpoch: (tx: Transaction, ctx: RegistryContext, reactor: string, holder: string) =>
+    takeEpoch(tx, reactor, holder, ctx.time),
+  /** Locks the cursor for the transaction. */
+  async lock(tx: Transaction, ctx: RegistryContext, reactor: string, epoch: bigint | null) {
     const row = await lockCursor(tx, reactor, ctx.time)
-    return row?.due ? row.index : null
+    if (row && epoch !== null && row.epoch !== epoch) return { state: 'stale' } as const
+    if (!row?.due) return { state: 'busy' } as const
+    return { state: 'mine', index: row.index, replay: row.replay } as const
   },
   async read(tx: Transaction, after: bigint, limit: number): Promise<StoredEvent[]> {
     return (await listJournal(tx, after, limit)).map(toEvent)
@@ -46,13 +54,19 @@ export const reactorStore = {
   /** Counts a failure of the event after the cursor. @returns failures so far */
   fail: (tx: Transaction, ctx: RegistryContext, reactor: string, retrySeconds: readonly number[]) =>
     countFailure(tx, reactor, retrySeconds, ctx.time),
-  /** Puts an event aside with its error, for a person to look at, and moves on. */
+  /** Puts an event aside with its error, for a person to look at; one that stands there gets the new error. */
   async park(
     tx: Transaction,
     ctx: RegistryContext,
     parked: { reactor: string; index: bigint; error: string; attempts: number },
   ): Promise<void> {
     await insertParked(tx, parked, ctx.time)
-    await moveCursor(tx, parked.reactor, parked.index, ctx.time)
+  },
+  async findReplay(tx: Transaction, ctx: RegistryContext, reactor: string): Promise<StoredEvent | null> {
+    const row = await findReplay(tx, reactor, ctx.time)
+    return row ? toEvent(row) : null
+  },
+  async unpark(tx: Transaction, reactor: string, index: bigint): Promise<void> {
+    await removeParked(tx, reactor, index)
   },
 }

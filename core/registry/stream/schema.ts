@@ -58,3 +58,39 @@ export const Ticket = z.strictObject({
   expires_in: z.number().int(),
 })
 export type Ticket = z.infer<typeof Ticket>
+
+/** A reactor of this registry and where it stands in the journal. */
+export const Reactor = z.strictObject({
+  name: z.string(),
+  /** The last index that it has dealt with. */
+  index: z.number().int(),
+  head: z.number().int(),
+  /** Failed attempts at the event after `index`, and when the next one is. */
+  attempts: z.number().int(),
+  next_attempt_at: TimeOut.nullable(),
+  /** Events given up on. */
+  parked: z.number().int(),
+  updated_at: TimeOut,
+})
+export type Reactor = z.infer<typeof Reactor>
+export const ReactorPage = PageOf(Reactor)
+export const ReactorPath = z.strictObject({
+  name: z.string().regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/),
+})
+export const ParkedPath = ReactorPath.extend({ index: IndexIn })
+export const ParkedEvent = z.strictObject({
+  index: z.number().int(),
+  type: z.string(),
+  subject: z.string(),
+  error: z.string(),
+  attempts: z.number().int(),
+  parked_at: TimeOut,
+  /** It is tried again as soon as the reactor has a turn. */
+  replay_at: TimeOut.nullable(),
+})
+export type ParkedEvent = z.infer<typeof ParkedEvent>
+export const ParkedPage = PageOf(ParkedEvent)
+export const ParkedQuery = PageQuery.extend({ cursor: IndexIn.optional() })
+/** The first index that the reactor takes again. */
+export const ReplayFromBody = z.strictObject({ from: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
+export const ReplayOut = z.strictObject({ replayed: z.number().int() })

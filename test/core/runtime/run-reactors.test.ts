@@ -124,4 +124,94 @@ describe('reactors', () => {
     await journal.tell({ type: 'agent.published' })
     expect(await cursor('grant-genesis')).toEqual(before)
   })
+
+  test('what a holder does under an older epoch is refused, its effect too', async () => {
+    const reactor = recorder('tenure', 'tenure.*')
+    const begin = (holder: string) =>
+      registry.db.transaction(async (tx) => {
+        await reactorStore.ensure(tx, journal.open(), 'tenure')
+        return reactorStore.takeEpoch(tx, journal.open(), 'tenure', holder)
+      })
+    const under = (epoch: bigint, one = reactor) =>
+      runReactor(journal.open(), reactorStore, 'tenure', one, epoch)
+    const former = await begin('former')
+    while ((await under(former)).more);
+    const head = await journal.tell({ type: 'tenure.one' }, { type: 'tenure.two' }, { type: 'tenure.three' })
+    expect(await under(former)).toMatchObject({ acted: BigInt(head - 2) })
+    const newest = await begin('newest')
+    expect(newest).toBeGreaterThan(former)
+    expect(await under(former)).toEqual({ more: false, acted: null, stale: true })
+    expect(await under(newest)).toMatchObject({ acted: BigInt(head - 1) })
+    expect(await under(former)).toMatchObject({ stale: true })
+    // A failure of the former is not counted either.
+    const broken = { ...reactor, run: async () => Promise.reject(new Error('late')) }
+    expect(await under(former, broken)).toMatchObject({ stale: true })
+    expect(await cursor('tenure')).toEqual({ index: BigInt(head - 1), attempts: 0 })
+    expect(await under(newest)).toMatchObject({ acted: BigInt(head) })
+    expect(await effects('tenure')).toEqual([head - 2, head - 1, head])
+  })
+
+  test('a new holder waits for the transaction of the one before, so that no effect is lost or doubled', async () => {
+    const gate = Promise.withResolvers<void>()
+    const entered = Promise.withResolvers<void>()
+    const slow: Reactor<RegistryContext> = {
+      on: 'slow.*',
+      async run(_ctx, event, tx) {
+        await tx.query('insert into registry.effects values ($1, $2)', ['slow', event.index])
+        entered.resolve()
+        await gate.promise
+        return undefined
+      },
+    }
+    const begin = () =>
+      registry.db.transaction(async (tx) => {
+        await reactorStore.ensure(tx, journal.open(), 'slow')
+        return reactorStore.takeEpoch(tx, journal.open(), 'slow', 'x')
+      })
+    const first = await begin()
+    while ((await runReactor(journal.open(), reactorStore, 'slow', slow, first)).more);
+    const head = await journal.tell({ type: 'slow.one' })
+    const running = runReactor(journal.open(), reactorStore, 'slow', slow, first)
+    await entered.promise
+    const second = begin()
+    gate.resolve()
+    expect((await running).acted).toBe(BigInt(head))
+    expect((await runReactor(journal.open(), reactorStore, 'slow', slow, await second)).acted).toBeNull()
+    expect(await effects('slow')).toEqual([head])
+  })
+
+  test('one that takes many at a time is given all of them at once; a failing one alone is found and parked', async () => {
+    const calls: number[] = []
+    const reactor: Reactor<RegistryContext> = {
+      ...recorder('many', 'many.*'),
+      async runAll(_ctx, events, tx) {
+        calls.push(events.length)
+        for (const event of events) {
+          await tx.query('insert into registry.effects values ($1, $2)', ['many', event.index])
+          if (event.data.fails) throw new Error('one of them failed')
+        }
+        return undefined
+      },
+    }
+    await finish('many', reactor)
+    const head = await journal.tell(...Array.from({ length: 5 }, () => ({ type: 'many.x' })))
+    expect(await turn('many', reactor)).toEqual({ more: false, acted: BigInt(head) })
+    expect(calls).toEqual([5])
+    expect(await effects('many')).toEqual([head - 4, head - 3, head - 2, head - 1, head])
+    const last = await journal.tell(
+      { type: 'many.x' },
+      { type: 'many.x', data: { fails: true } },
+      { type: 'many.x' },
+    )
+    for (let attempt = 0; attempt <= RETRY_SECONDS.length; attempt++) {
+      await finish('many', reactor)
+      clock.advance(200_000)
+    }
+    await finish('many', reactor)
+    expect(await effects('many')).toEqual([head - 4, head - 3, head - 2, head - 1, head, last - 2, last])
+    const parked = await registry.db.query('select index from registry.reactor_parked where reactor = $1', [
+      'many',
+    ])
+    expect(parked).toEqual([{ index: BigInt(last - 1) }])
+  })
 })

@@ -1,0 +1,253 @@
+/** Statements of deliveries: queued in the reactor's transaction, read by a lane, kept with their log. */
+import type { Queryable, Transaction } from '#core/platform/database/database.ts'
+
+type Time = Date | null
+const NOW = (n: number) => `coalesce($${n}::timestamptz, clock_timestamp())`
+
+export interface LoggedAttempt {
+  number: number
+  at: string
+  duration_ms: number
+  status: number | null
+  error: string | null
+  excerpt: string | null
+}
+export interface DeliveryRow {
+  id: string
+  webhook: string
+  event_id: string
+  index: bigint | null
+  type: string
+  state: 'waiting' | 'delivered' | 'failed'
+  attempts: number
+  due_at: Date | null
+  log: LoggedAttempt[]
+  created_at: Date
+  finished_at: Date | null
+}
+const COLUMNS = `d.id, d.webhook, d.event_id, d.index, d.type, d.state, d.attempts, d.log, d.created_at, d.finished_at`
+const DELIVERIES = `select ${COLUMNS}, q.due_at from registry.webhook_deliveries d
+  left join registry.webhook_queue q on q.webhook = d.webhook and q.index = d.index`
+
+export interface NewDelivery {
+  id: string
+  webhook: string
+  event_id: string
+  index: string
+  type: string
+}
+/** One row per webhook and index, whoever asks how often. @returns how many are new, and wait now */
+export async function insertDeliveries(
+  tx: Transaction,
+  rows: readonly NewDelivery[],
+  time: Time,
+): Promise<number> {
+  const made = await tx.query(
+    `with made as (
+       insert into registry.webhook_deliveries (id, webhook, event_id, index, type, state, created_at)
+       select r.id, r.webhook, r.event_id, r.index, r.type, 'waiting', ${NOW(2)}
+       from json_to_recordset($1::json) as r(id uuid, webhook uuid, event_id uuid, index bigint, type text)
+       join registry.webhooks w on w.id = r.webhook
+       order by r.index
+       on conflict on constraint webhook_delivery_once do nothing
+       returning webhook, index, event_id
+     )
+     insert into registry.webhook_queue (webhook, index, event_id, attempts, tries, due_at)
+     select webhook, index, event_id, 0, 0, ${NOW(2)} from made returning index`,
+    [JSON.stringify(rows), time],
+  )
+  return made.length
+}
+
+/** Queues again what has ended, or also what waits, as a new round of attempts. @returns how many */
+export async function requeueDeliveries(
+  tx: Transaction,
+  webhook: string,
+  indexes: readonly bigint[],
+  waitingToo: boolean,
+  time: Time,
+): Promise<number> {
+  const rows = await tx.query(
+    `with again as (
+       update registry.webhook_deliveries set state = 'waiting', finished_at = null
+       where webhook = $1 and index = any($2::bigint[]) and ($3::boolean or state <> 'waiting')
+       returning index, event_id, attempts
+     )
+     insert into registry.webhook_queue as q (webhook, index, event_id, attempts, tries, due_at)
+     select $1, index, event_id, attempts, 0, ${NOW(4)} from again
+     on conflict (webhook, index) do update set tries = 0, due_at = excluded.due_at
+     returning q.index`,
+    [webhook, indexes.map(String), waitingToo, time],
+  )
+  return rows.length
+}
+
+/** Events of a range that the owner may see, in order. */
+export const listRange = (
+  on: Queryable,
+  span: { from: bigint; to: bigint },
+  types: readonly string[],
+  account: string | null,
+) =>
+  on.query<{ index: bigint; id: string; type: string }>(
+    `select index, id, type from registry.journal
+     where index >= $1 and index <= $2 and type ~ any($3::text[])
+       and ($4::uuid is null or audience is null or audience @> array[$4::uuid])
+     order by index`,
+    [span.from, span.to, types, account],
+  )
+
+export interface DueRow {
+  index: bigint
+  event_id: string
+  attempts: number
+  tries: number
+  /** When it was due, to the microsecond: a Date would round it and name another place. */
+  place: string
+  due: boolean
+  envelope: string
+  time: Date
+}
+const DUE = `q.index, q.event_id, q.attempts, q.tries, q.due_at::text as place, j.envelope, j.time`
+
+/** Due deliveries of a webhook after a place in the order of their due times. */
+export const listDue = (
+  on: Queryable,
+  webhook: string,
+  after: { place: string; index: bigint } | null,
+  limit: number,
+  time: Time,
+) =>
+  on.query<DueRow>(
+    `select ${DUE}, true as due from registry.webhook_queue q join registry.journal j on j.index = q.index
+     where q.webhook = $1 and q.due_at <= ${NOW(5)}
+       and ($2::timestamptz is null or (q.due_at, q.index) > ($2::timestamptz, $3::bigint))
+     order by q.due_at, q.index limit $4`,
+    [webhook, after?.place ?? null, after?.index ?? null, limit, time],
+  )
+
+/** Waiting deliveries in the order of the journal, with whether each is due. */
+export const listInOrder = (on: Queryable, webhook: string, after: bigint, limit: number, time: Time) =>
+  on.query<DueRow>(
+    `select ${DUE}, q.due_at <= ${NOW(4)} as due
+     from registry.webhook_queue q join registry.journal j on j.index = q.index
+     where q.webhook = $1 and q.index > $2 order by q.index limit $3`,
+    [webhook, after, limit, time],
+  )
+
+export interface AttemptResult {
+  index: bigint
+  state: 'waiting' | 'delivered' | 'failed'
+  /** Seconds to the next attempt, where it waits. */
+  delay: number
+  attempt: LoggedAttempt
+}
+/** Keeps what came of attempts; a delivery that has ended meanwhile stays as it is. */
+export const keepResults = (
+  tx: Transaction,
+  webhook: string,
+  results: readonly AttemptResult[],
+  logMax: number,
+  time: Time,
+) =>
+  tx.query(
+    `with results as (
+       select * from unnest($2::bigint[], $3::text[], $4::float8[], $5::text[]) as r(index, state, delay, attempt)
+     ), ended as (
+       delete from registry.webhook_queue q using results r
+       where q.webhook = $1 and q.index = r.index and r.state <> 'waiting'
+     ), later as (
+       update registry.webhook_queue q set attempts = q.attempts + 1, tries = q.tries + 1,
+         due_at = ${NOW(7)} + make_interval(secs => r.delay)
+       from results r where q.webhook = $1 and q.index = r.index and r.state = 'waiting'
+     )
+     update registry.webhook_deliveries d set state = r.state, attempts = d.attempts + 1,
+       finished_at = case when r.state = 'waiting' then null else ${NOW(7)} end,
+       log = (case when jsonb_array_length(d.log) >= $6 then d.log - 0 else d.log end) || r.attempt::jsonb
+     from results r where d.webhook = $1 and d.index = r.index and d.state = 'waiting'`,
+    [
+      webhook,
+      results.map(({ index }) => String(index)),
+      results.map(({ state }) => state),
+      results.map(({ delay }) => delay),
+      results.map(({ attempt }) => JSON.stringify(attempt)),
+      logMax,
+      time,
+    ],
+  )
+
+/** A commit that a crash of the database may forget: what was delivered is sent again then, and nothing is lost. */
+export const commitLightly = (tx: Transaction) => tx.query('set local synchronous_commit = off')
+
+/** A test, kept when it has ended. */
+export async function insertTest(
+  tx: Transaction,
+  row: {
+    id: string
+    webhook: string
+    eventId: string
+    body: string
+    state: 'delivered' | 'failed'
+    attempt: LoggedAttempt
+  },
+  time: Time,
+): Promise<DeliveryRow | undefined> {
+  const rows = await tx.query<DeliveryRow>(
+    `insert into registry.webhook_deliveries as d
+       (id, webhook, event_id, type, body, state, attempts, log, created_at, finished_at)
+     select $1, w.id, $3, 'webhook.test', $4, $5, 1, $6::jsonb, ${NOW(7)}, ${NOW(7)}
+     from registry.webhooks w where w.id = $2 returning ${COLUMNS}, null::timestamptz as due_at`,
+    [row.id, row.webhook, row.eventId, row.body, row.state, JSON.stringify([row.attempt]), time],
+  )
+  return rows[0]
+}
+
+/** Newest first. */
+export const listDeliveries = (
+  on: Queryable,
+  webhook: string,
+  state: string | null,
+  after: string | null,
+  limit: number,
+) =>
+  on.query<DeliveryRow>(
+    `${DELIVERIES}
+     where d.webhook = $1 and ($2::text is null or d.state = $2) and ($3::uuid is null or d.id < $3::uuid)
+     order by d.id desc limit $4`,
+    [webhook, state, after, limit],
+  )
+
+export const findDelivery = async (on: Queryable, id: string) =>
+  (await on.query<DeliveryRow>(`${DELIVERIES} where d.id = $1`, [id]))[0]
+
+/** Webhooks with more waiting than they may have; each is counted no further than that. */
+export const listOverfull = (on: Queryable, waitingMax: number) =>
+  on.query<{ id: string; account: string | null }>(
+    `select w.id, w.account from registry.webhooks w
+     where w.disabled_at is null and
+       (select count(*) from (select 1 from registry.webhook_queue q
+          where q.webhook = w.id limit $1 + 1) waiting) > $1`,
+    [waitingMax],
+  )
+
+/** Drops deliveries made before an id (ids are in order of time), waiting ones of disabled webhooks among them. */
+export const sweepDeliveries = (tx: Transaction, limit: number, before: string) =>
+  tx.query(
+    `with old as (
+       select d.id, d.webhook, d.index from registry.webhook_deliveries d
+       join registry.webhooks w on w.id = d.webhook
+       where d.id < $2 and (d.state <> 'waiting' or w.disabled_at is not null)
+       order by d.id limit $1 for update of d skip locked
+     ), queued as (
+       delete from registry.webhook_queue q using old where q.webhook = old.webhook and q.index = old.index
+     )
+     delete from registry.webhook_deliveries d using old where d.id = old.id returning d.id`,
+    [limit, before],
+  )
+
+export async function countWaiting(on: Queryable): Promise<number> {
+  const rows = await on.query<{ count: number }>(
+    'select count(*)::integer as count from registry.webhook_queue',
+  )
+  return rows[0]?.count ?? 0
+}
