@@ -107,7 +107,7 @@ const cosigned = (text: string, second: number) => Buffer.from(`cosignature/v1\n
 /** Takes a note apart without believing it; null when it is malformed. */
 export function parseNote(note: string): Note | null {
   const end = note.lastIndexOf('\n\n')
-  if (end < 0 || note.length > NOTE_BYTES_MAX || /[\u0000-\u0009\u000b-\u001f]/.test(note)) return null
+  if (end < 0 || note.length > NOTE_BYTES_MAX || /[^\P{Cc}\n]/u.test(note)) return null
   const text = note.slice(0, end + 1)
   const lines = note.slice(end + 2).split('\n')
   if (lines.pop() !== '' || lines.length === 0 || lines.length > SIGNATURES_MAX) return null

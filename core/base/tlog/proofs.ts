@@ -88,9 +88,10 @@ export interface Consistency {
 export function verifyConsistency({ first, second, firstRoot, secondRoot, proof }: Consistency): boolean {
   if (!Number.isSafeInteger(first) || !Number.isSafeInteger(second) || first < 0 || first > second)
     return false
+  if (first === 0 && !sameBytes(firstRoot, EMPTY_ROOT)) return false
   if (first === second) return proof.length === 0 && sameBytes(firstRoot, secondRoot)
   if (!areHashes([firstRoot, secondRoot, ...proof])) return false
-  if (first === 0) return proof.length === 0 && sameBytes(firstRoot, EMPTY_ROOT)
+  if (first === 0) return proof.length === 0
   let [at, last] = [first - 1, second - 1]
   while (isOdd(at)) [at, last] = [half(at), half(last)]
   // A first tree that is one perfect subtree is its own first step.
