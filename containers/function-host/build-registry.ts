@@ -5,6 +5,7 @@ import { type Context, idMaker, type Resources } from '#core/platform/context.ts
 import { openMailer } from '#core/platform/mail.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
+import type { EventStoreClient } from '#core/registry/event-store-client.ts'
 import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
 import { openKeyRing } from '#core/registry/keys/key-ring.ts'
 import { readSettings } from '#core/registry/settings/read-settings.ts'
@@ -27,6 +28,7 @@ export interface RegistryParts {
   readonly config: Config
   readonly resources: Resources
   readonly teg: TegClient
+  readonly eventStore?: EventStoreClient | null
   readonly wake: RegistryResources['wake']
   readonly observe: CallPorts<RegistryContext>['observe']
   readonly draining: () => boolean
@@ -38,7 +40,8 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   const keys = await openKeyRing(base, config.SECRET_KEY)
   const mailer = openMailer(config)
   const feed = openJournalHub(base)
-  const held = { config, teg: parts.teg, keys, mailer, feed, wake: parts.wake }
+  const eventStore = parts.eventStore ?? null
+  const held = { config, teg: parts.teg, eventStore, keys, mailer, feed, wake: parts.wake }
   const resources: RegistryResources = { ...base, ...held }
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')

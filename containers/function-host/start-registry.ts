@@ -9,6 +9,8 @@ import { ensureOperatorKey } from '#core/registry/accounts/credentials/ensure-op
 import { checkPublicUrl } from '#core/registry/agents/check-public-url.ts'
 import { refreshOrigins } from '#core/registry/agents/refresh-origins.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
+import type { Forwarding } from '#core/registry/forward/forward-events.ts'
+import { startForwarder } from '#core/registry/forward/start-forwarder.ts'
 import { sweepGrants } from '#core/registry/grants/sweep-grants.ts'
 import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
@@ -24,7 +26,9 @@ import { timetable } from '#schedules/index.ts'
 import { buildRegistry } from './build-registry.ts'
 import { type Events, runEvents } from './run-events.ts'
 import { serveDocuments } from './serve-documents.ts'
+import { serveLog } from './serve-log.ts'
 import { serveMailPages } from './serve-mail-pages.ts'
+import type { LocalStore } from './start-event-store.ts'
 import { VERSION } from './version.ts'
 
 export interface RunningService {
@@ -39,6 +43,10 @@ export interface RegistryStart {
   readonly config: Config
   readonly resources: Resources
   readonly teg: TegClient
+  /** Where its events are told; null: nowhere. */
+  readonly forwarding: Forwarding | null
+  /** The EventStore of this process: its log is served beside the API. */
+  readonly eventStore: LocalStore | null
   readonly metrics: Metrics
   readonly draining: () => boolean
   /** Name of this process in the history of tasks. */
@@ -58,13 +66,14 @@ export async function startRegistry(
   let events: Events | null = null
   const built = await buildRegistry({
     ...start,
+    eventStore: start.forwarding?.client ?? null,
     observe: start.metrics.observeRequest,
     wake: (what) => (what === 'relay' ? events?.wake() : loops[what]?.wake()),
   })
   const { resources } = built
   await checkPublicUrl(resources)
 
-  const app = serveDocuments(serveMailPages(built.app), () =>
+  const app = serveDocuments(serveMailPages(serveLog(built.app, start.eventStore?.app)), () =>
     describeApi(built.mounted, {
       title: 'Ninefold',
       version: VERSION,
@@ -78,6 +87,7 @@ export async function startRegistry(
     draining: start.draining,
   })
   events = await runEvents(resources, server)
+  const forwarder = start.forwarding && (await startForwarder(resources, start.forwarding, start.metrics))
   const open = (name: string, signal: AbortSignal): RegistryContext => ({
     ...resources,
     ...backgroundCall(resources, name, signal),
@@ -103,6 +113,7 @@ export async function startRegistry(
     port,
     newOperatorKey,
     async drain(deadlineMs) {
+      await start.eventStore?.end()
       await events?.drain()
       await closeServer(server, deadlineMs)
     },
@@ -110,6 +121,7 @@ export async function startRegistry(
       starting.abort(new Error('The host is stopping'))
       await schedules.stop()
       await Promise.all(Object.values(loops).map((loop) => loop.stop()))
+      await forwarder?.stop()
       await events?.stop()
       await prepared
     },
