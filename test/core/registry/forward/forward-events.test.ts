@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { parseVerifier } from '#core/base/tlog/note.ts'
 import { openMetrics } from '#core/platform/metrics.ts'
+import { emitEvent } from '#core/platform/outbox.ts'
 import { EventStoreAway, type EventStoreClient } from '#core/registry/event-store-client.ts'
 import { FORWARD_BATCH, type Forwarding, forwardEvents } from '#core/registry/forward/forward-events.ts'
 import { findLag } from '#core/registry/forward/queries.ts'
@@ -100,8 +101,12 @@ describe('forwardEvents', () => {
     const away = twisted({ append: () => Promise.reject(new EventStoreAway('for an hour')) })
     const events = FORWARD_BATCH + 120
     await expect(forward(away)).resolves.toEqual({ moved: 0, more: false })
-    for (let told = 0; told < events; told += 155)
-      await journal.tell(...Array.from({ length: 155 }, (_, n) => ({ data: { n } })))
+    const ctx = journal.open()
+    await ctx.db.transaction(async (tx) => {
+      const fact = { type: 'agent.updated', subject: 'agents/1', audience: null }
+      for (let n = 0; n < events; n++) await emitEvent(tx, ctx, { ...fact, data: { n } })
+    })
+    await journal.drain()
     await expect(forward(away)).rejects.toThrow(EventStoreAway)
     expect(Number((await findLag(registry.db)).waiting)).toBe(events)
     expect(
