@@ -12,14 +12,19 @@ import type { App } from '#core/runtime/compose-app.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { buildEventStore } from './build-event-store.ts'
-import type { RunningService } from './start-registry.ts'
+
+interface StoreServer {
+  readonly port: number
+  drain(deadlineMs: number): Promise<void>
+  stop(): Promise<void>
+}
 
 export interface LocalStore {
   readonly app: App
   readonly resources: EventStoreResources
   readonly token: string
   /** Its server, where no registry runs in this process. */
-  readonly service: RunningService | null
+  readonly service: StoreServer | null
   /** Ends waiting readers and streams. */
   end(): Promise<void>
 }
@@ -48,7 +53,7 @@ export async function startEventStore(start: EventStoreStart): Promise<LocalStor
   if (!isOwn) return { app, resources, token, service: null, end }
   const server = toNode(app, { newId: idMaker(systemClock, systemRandom), draining })
   const port = await listen(server, config.EVENT_STORE_PORT, config.BIND_ADDRESS)
-  const service: RunningService = {
+  const service: StoreServer = {
     port,
     async drain(deadlineMs) {
       await end()
