@@ -65,60 +65,45 @@ export interface Group {
   }
 }
 
+/** An array of numbers as PostgreSQL writes it: the drivers' own way costs more than the rows. */
+const numbers = (values: readonly (number | bigint)[]): string => `{${values.join(',')}}`
+/** An array of words that hold neither quotes nor backslashes. */
+const words = (values: readonly string[]): string =>
+  values.length === 0 ? '{}' : `{"${values.join('","')}"}`
+
 /**
  * Appends a group in one statement: everything hangs on the head being what the group was made for.
  * @returns false when another process has moved the head; then nothing was written
  */
 export async function appendGroup(on: Queryable, group: Group, now: Date | null): Promise<boolean> {
-  const rows = await on.query(
-    `with head as (
-       update event_store.log_head h set size = $1::bigint, root = $2::bytea, checkpoint = $3::text,
-         updated_at = coalesce($4::timestamptz, clock_timestamp())
-       where h.size = $5::bigint and h.root = $6::bytea returning h.updated_at
-     ), added as (
-       insert into event_store.entries (index, source, sequence, type, entry, salt, payload, recorded_at)
-       select $5::bigint + e.place - 1, e.source, e.sequence, e.type,
-         substring($10::bytea from e.entry_start + 1 for e.entry_end - e.entry_start),
-         substring($12::bytea from (e.place::integer - 1) * 16 + 1 for 16),
-         substring($13::bytea from e.payload_start + 1 for e.payload_end - e.payload_start), head.updated_at
-       from head cross join unnest($7::integer[], $8::bigint[], $9::text[], 0 || $11::integer[], $11::integer[],
-           0 || $14::integer[], $14::integer[]) with ordinality
-         as e(source, sequence, type, entry_start, entry_end, payload_start, payload_end, place)
-       where e.source is not null
-     ), moved as (
-       update event_store.sources s set last_sequence = m.last
-       from head cross join unnest($15::integer[], $16::bigint[]) m(id, last) where s.id = m.id
-     ), tiled as (
-       insert into event_store.tiles (level, index, hashes, root)
-       select t.level, t.index, substring($19::bytea from (t.place::integer - 1) * 8192 + 1 for 8192),
-         substring($20::bytea from (t.place::integer - 1) * 32 + 1 for 32)
-       from head cross join unnest($17::smallint[], $18::bigint[]) with ordinality as t(level, index, place)
-     )
-     select 1 from head`,
+  const rows = await on.query<{ appended: boolean }>(
+    `select event_store.append_group($1::bigint, $2::bytea, $3::bigint, $4::bytea, $5::text, $6::timestamptz,
+       $7::integer[], $8::bigint[], $9::text[], $10::bytea, $11::integer[], $12::bytea, $13::bytea, $14::integer[],
+       $15::integer[], $16::bigint[], $17::smallint[], $18::bigint[], $19::bytea, $20::bytea) as appended`,
     [
+      group.before.size,
+      group.before.root,
       group.after.size,
       group.after.root,
       group.after.checkpoint,
       now,
-      group.before.size,
-      group.before.root,
-      group.sources.map(String),
-      group.sequences.map(String),
-      group.types,
+      numbers(group.sources),
+      numbers(group.sequences),
+      words(group.types),
       group.entries,
-      group.entryEnds.map(String),
+      numbers(group.entryEnds),
       group.salts,
       group.payloads,
-      group.payloadEnds.map(String),
-      group.moved.sources.map(String),
-      group.moved.last.map(String),
-      group.tiles.levels.map(String),
-      group.tiles.indexes.map(String),
+      numbers(group.payloadEnds),
+      numbers(group.moved.sources),
+      numbers(group.moved.last),
+      numbers(group.tiles.levels),
+      numbers(group.tiles.indexes),
       group.tiles.hashes,
       group.tiles.roots,
     ],
   )
-  return rows.length === 1
+  return rows[0]?.appended === true
 }
 
 /** Evidence of a number told twice; at most so many rows a source. */

@@ -185,7 +185,7 @@ describe('a crash in the middle', () => {
         return wrap(inner.unbound)
       },
       async query<R>(text: string, params?: readonly unknown[]) {
-        const breaks = armed && text.includes('event_store.entries (')
+        const breaks = armed && text.includes('append_group(')
         if (breaks) armed = false
         if (breaks && when === 'before')
           throw Object.assign(new Error('Connection terminated'), { code: '08006' })
