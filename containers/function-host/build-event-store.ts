@@ -5,6 +5,7 @@ import type { EventStoreContext, EventStoreResources } from '#core/event-store/c
 import { openKeys } from '#core/event-store/keys/open-keys.ts'
 import { openSequencer } from '#core/event-store/log/open-sequencer.ts'
 import { openHeadWatch } from '#core/event-store/open-head-watch.ts'
+import { openTileCache } from '#core/event-store/open-tile-cache.ts'
 import { type Config, ConfigError } from '#core/platform/config.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
 import { composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.ts'
@@ -40,7 +41,8 @@ export async function buildEventStore(parts: EventStoreParts): Promise<Built<Eve
     log: base.log,
     onGrowth: heads.tell,
   })
-  const held = { config, keys, heads, sequencer, witnessed: readVerifiers(config.EVENT_STORE_WITNESSED_LOGS) }
+  const witnessed = readVerifiers(config.EVENT_STORE_WITNESSED_LOGS)
+  const held = { config, keys, heads, sequencer, tiles: openTileCache(), witnessed }
   const mounted = await loadDoors<EventStoreContext>(eventStoreDoors, 'event-store')
   const wanted = parts.serviceToken === null ? null : Buffer.from(parts.serviceToken)
   const app = composeApp<EventStoreContext>(mounted, {

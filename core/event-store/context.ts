@@ -5,6 +5,7 @@ import type { Context, Resources } from '#core/platform/context.ts'
 import type { LogKeys } from './keys/open-keys.ts'
 import type { Sequencer } from './log/open-sequencer.ts'
 import type { HeadWatch } from './open-head-watch.ts'
+import type { TileCache } from './open-tile-cache.ts'
 
 export interface EventStoreResources extends Resources {
   readonly config: Config
@@ -13,6 +14,7 @@ export interface EventStoreResources extends Resources {
   readonly sequencer: Sequencer
   /** Tells waiting readers that the log has grown. */
   readonly heads: HeadWatch
+  readonly tiles: TileCache
   /** Keys of the logs that this one is a witness of. */
   readonly witnessed: readonly Verifier[]
 }

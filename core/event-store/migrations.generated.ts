@@ -154,10 +154,11 @@ $$;
   { name: "log/append.sql", sql: `-- Appends a group: everything hangs on the head being what the group was made for. A function, because its plans are kept
 -- with the connection: planning would cost as much as the work. False: another process has moved the head, and nothing
 -- was written. Bytes of all rows stand one behind the other; ends tell where each row's are over.
+-- A document stands behind its salt of 16 bytes.
 create or replace function event_store.append_group(
   before_size bigint, before_root bytea, after_size bigint, after_root bytea, new_checkpoint text, moment timestamptz,
   row_sources integer[], row_sequences bigint[], row_types text[], row_entries bytea, entry_ends integer[],
-  row_salts bytea, row_payloads bytea, payload_ends integer[],
+  row_salted bytea, salted_ends integer[],
   moved_sources integer[], moved_last bigint[],
   tile_levels smallint[], tile_indexes bigint[], tile_hashes bytea, tile_roots bytea
 ) returns boolean language plpgsql as $$
@@ -173,10 +174,10 @@ begin
   insert into event_store.entries (index, source, sequence, type, entry, salt, payload, recorded_at)
   select before_size + e.place - 1, e.source, e.sequence, e.type,
     substring(row_entries from e.entry_start + 1 for e.entry_end - e.entry_start),
-    substring(row_salts from (e.place::integer - 1) * 16 + 1 for 16),
-    substring(row_payloads from e.payload_start + 1 for e.payload_end - e.payload_start), recorded
-  from unnest(row_sources, row_sequences, row_types, 0 || entry_ends, entry_ends, 0 || payload_ends, payload_ends)
-    with ordinality as e(source, sequence, type, entry_start, entry_end, payload_start, payload_end, place)
+    substring(row_salted from e.salted_start + 1 for 16),
+    substring(row_salted from e.salted_start + 17 for e.salted_end - e.salted_start - 16), recorded
+  from unnest(row_sources, row_sequences, row_types, 0 || entry_ends, entry_ends, 0 || salted_ends, salted_ends)
+    with ordinality as e(source, sequence, type, entry_start, entry_end, salted_start, salted_end, place)
   where e.source is not null;
   update event_store.sources s set last_sequence = m.last
   from unnest(moved_sources, moved_last) m(id, last) where s.id = m.id;

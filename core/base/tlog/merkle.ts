@@ -18,8 +18,11 @@ export function hashNode(left: Hash, right: Hash): Hash {
   return sha256(pair)
 }
 
+const small = new Uint8Array(1024)
+
 export function hashLeaf(entry: Uint8Array): Hash {
-  const input = new Uint8Array(1 + entry.length)
+  const size = 1 + entry.length
+  const input = size <= small.length ? small.subarray(0, size) : new Uint8Array(size)
   input.set(entry, 1)
   return sha256(input)
 }

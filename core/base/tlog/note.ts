@@ -50,7 +50,8 @@ export function decodeBase64(text: string): Uint8Array | null {
   const bytes = Buffer.from(text, 'base64')
   return bytes.toString('base64') === text ? new Uint8Array(bytes) : null
 }
-export const encodeBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
+export const encodeBase64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')
 
 function makeVerifier(name: string, type: Verifier['type'], raw: Uint8Array): Verifier {
   const head = Buffer.concat([Buffer.from(`${name}\n`), Buffer.from([type]), raw])

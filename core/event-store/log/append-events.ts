@@ -1,7 +1,7 @@
 /** Takes events of a source into the log: all of a request or none, each number once, in order. */
 import { type FieldError, fail as failCommon } from '#core/base/errors.ts'
-import { encodeCommitment, hashPayload } from '#core/base/tlog/commitment.ts'
-import { hashLeaf } from '#core/base/tlog/merkle.ts'
+import { encodeCommitment, SALT_BYTES } from '#core/base/tlog/commitment.ts'
+import { hashLeaf, sha256 } from '#core/base/tlog/merkle.ts'
 import { encodeBase64 } from '#core/base/tlog/note.ts'
 import type { AppendBatch, AppendReply } from '#core/wire/event-store.ts'
 import type { EventStoreContext } from '../context.ts'
@@ -57,17 +57,24 @@ function readEvents(ctx: EventStoreContext, { events }: AppendBatch): Submission
     const found = readType(payload, event)
     if ('fault' in found)
       errors.push({ pointer: `/events/${i}/payload`, code: 'malformed', detail: found.fault })
-    const salt = Buffer.from(event.salt, 'base64url')
-    const bytes = Buffer.from(payload)
-    const entry = encodeCommitment({ source, sequence, id, payloadHash: hashPayload(salt, bytes) })
+    const salted = saltPayload(event.salt, payload)
+    const entry = encodeCommitment({ source, sequence, id, payloadHash: sha256(salted) })
     const type = 'type' in found ? found.type : ''
-    return { source, sequence, type, entry, leaf: hashLeaf(entry), salt, payload: bytes }
+    return { source, sequence, type, entry, leaf: hashLeaf(entry), salted }
   })
   if (errors.length > 0)
     throw failCommon('validation_failed', `${errors[0]?.pointer}: ${errors[0]?.detail}`, {
       errors: errors.slice(0, 100),
     })
   return read
+}
+
+/** The salt and behind it the document, in bytes. */
+function saltPayload(salt: string, payload: string): Uint8Array {
+  const bytes = Buffer.allocUnsafe(SALT_BYTES + Buffer.byteLength(payload))
+  bytes.write(salt, 'base64url')
+  bytes.write(payload, SALT_BYTES)
+  return bytes
 }
 
 /** Keeps the second story of a source beside the first. */

@@ -62,7 +62,7 @@ export function openSequencer(options: SequencerOptions): Sequencer {
     let [events, bytes, count] = [0, 0, 0]
     while (count < queue.length) {
       const next = (queue[count] as Waiting).events
-      bytes += next.reduce((sum, { payload }) => sum + payload.length, 0)
+      bytes += next.reduce((sum, { salted }) => sum + salted.length, 0)
       if (count > 0 && (events + next.length > GROUP_EVENTS_MAX || bytes > GROUP_BYTES_MAX)) break
       events += next.length
       count++
@@ -197,9 +197,8 @@ async function write(options: SequencerOptions, picture: Picture, plan: Plan): P
     types: plan.fresh.map(({ type }) => type),
     entries: Buffer.concat(plan.fresh.map(({ entry }) => entry)),
     entryEnds: endsOf(plan.fresh.map(({ entry }) => entry.length)),
-    salts: Buffer.concat(plan.fresh.map(({ salt }) => salt)),
-    payloads: Buffer.concat(plan.fresh.map(({ payload }) => payload)),
-    payloadEnds: endsOf(plan.fresh.map(({ payload }) => payload.length)),
+    salted: Buffer.concat(plan.fresh.map(({ salted }) => salted)),
+    saltedEnds: endsOf(plan.fresh.map(({ salted }) => salted.length)),
     moved: { sources: [...plan.moved.keys()].map(idOf), last: [...plan.moved.values()] },
     tiles: {
       levels: tiles.map(({ level }) => level),

@@ -9,8 +9,8 @@ export interface Submission {
   /** The exact bytes of the commitment. */
   readonly entry: Uint8Array
   readonly leaf: Hash
-  readonly salt: Uint8Array
-  readonly payload: Uint8Array
+  /** The salt and behind it the document: what the commitment is over. */
+  readonly salted: Uint8Array
 }
 
 /** What the log holds under a number that came again. */

@@ -53,9 +53,9 @@ export interface Group {
   readonly types: readonly string[]
   readonly entries: Uint8Array
   readonly entryEnds: readonly number[]
-  readonly salts: Uint8Array
-  readonly payloads: Uint8Array
-  readonly payloadEnds: readonly number[]
+  /** Salts, each with its document behind it. */
+  readonly salted: Uint8Array
+  readonly saltedEnds: readonly number[]
   readonly moved: { readonly sources: readonly number[]; readonly last: readonly bigint[] }
   readonly tiles: {
     readonly levels: readonly number[]
@@ -78,8 +78,8 @@ const words = (values: readonly string[]): string =>
 export async function appendGroup(on: Queryable, group: Group, now: Date | null): Promise<boolean> {
   const rows = await on.query<{ appended: boolean }>(
     `select event_store.append_group($1::bigint, $2::bytea, $3::bigint, $4::bytea, $5::text, $6::timestamptz,
-       $7::integer[], $8::bigint[], $9::text[], $10::bytea, $11::integer[], $12::bytea, $13::bytea, $14::integer[],
-       $15::integer[], $16::bigint[], $17::smallint[], $18::bigint[], $19::bytea, $20::bytea) as appended`,
+       $7::integer[], $8::bigint[], $9::text[], $10::bytea, $11::integer[], $12::bytea, $13::integer[],
+       $14::integer[], $15::bigint[], $16::smallint[], $17::bigint[], $18::bytea, $19::bytea) as appended`,
     [
       group.before.size,
       group.before.root,
@@ -92,9 +92,8 @@ export async function appendGroup(on: Queryable, group: Group, now: Date | null)
       words(group.types),
       group.entries,
       numbers(group.entryEnds),
-      group.salts,
-      group.payloads,
-      numbers(group.payloadEnds),
+      group.salted,
+      numbers(group.saltedEnds),
       numbers(group.moved.sources),
       numbers(group.moved.last),
       numbers(group.tiles.levels),

@@ -8,11 +8,16 @@ export type TileReader = (level: number, tile: number) => Uint8Array
 
 /** Reads several tiles at once, as far as they exist now. */
 export async function readTiles(
-  ctx: Pick<EventStoreContext, 'db'>,
+  ctx: Pick<EventStoreContext, 'db' | 'tiles'>,
   wanted: readonly { level: number; tile: number }[],
 ): Promise<TileReader> {
   const keys = new Map(wanted.map((one) => [`${one.level}/${one.tile}`, one]))
-  const list = [...keys.values()]
+  const found = new Map<string, Uint8Array | null>()
+  for (const [key, { level, tile }] of keys) {
+    const kept = ctx.tiles.get(level, tile)
+    if (kept) found.set(key, kept)
+  }
+  const list = [...keys].filter(([key]) => !found.has(key)).map(([, one]) => one)
   const rows =
     list.length === 0
       ? []
@@ -21,7 +26,10 @@ export async function readTiles(
           list.map(({ level }) => level),
           list.map(({ tile }) => tile),
         )
-  const found = new Map(rows.map((row) => [`${row.level}/${row.index}`, row.hashes]))
+  for (const { level, index, hashes } of rows) {
+    found.set(`${level}/${index}`, hashes)
+    if (hashes) ctx.tiles.put(level, Number(index), hashes)
+  }
   return (level, tile) => found.get(`${level}/${tile}`) ?? new Uint8Array()
 }
 

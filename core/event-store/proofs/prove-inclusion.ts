@@ -12,7 +12,7 @@ import { readTiles } from '../log/read-tiles.ts'
 
 /** The folds over lists of subtrees, from as few reads as there are tiles. */
 export async function foldSteps(
-  ctx: Pick<EventStoreContext, 'db'>,
+  ctx: Pick<EventStoreContext, 'db' | 'tiles'>,
   steps: readonly (readonly Node[])[],
 ): Promise<Hash[]> {
   const read = await readTiles(ctx, steps.flat().map(placeOf))
@@ -32,14 +32,17 @@ export async function proveInclusion(
   if (size > head.size || query.index >= size)
     throw fail('not_found', `The log has ${head.size} entries; index ${query.index} is not in that tree.`)
   const leaf = { height: 0, index: query.index }
-  const steps = [[leaf], nodesOf(0, size), ...inclusionSteps(query.index, size)]
-  const [leafHash, root, ...proof] = (await foldSteps(ctx, steps)) as [Hash, Hash, ...Hash[]]
+  // The root of the newest tree stands in the head.
+  const whole = size === head.size ? [] : [nodesOf(0, size)]
+  const folded = await foldSteps(ctx, [[leaf], ...whole, ...inclusionSteps(query.index, size)])
+  const leafHash = folded.shift() as Hash
+  const root = whole.length > 0 ? (folded.shift() as Hash) : head.root
   return {
     index: query.index,
     size,
     leaf_hash: encodeBase64(leafHash),
     root: encodeBase64(root),
-    proof: proof.map(encodeBase64),
+    proof: folded.map(encodeBase64),
   }
 }
 
