@@ -1,4 +1,5 @@
 /** THE DOORS: every function, its service and the prefix it stands under. Loading is lazy; order is the router's. */
+import type { EventStoreContext } from '#core/event-store/context.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
 import type { Door } from '#core/runtime/define-function.ts'
 import type { TegContext } from '#core/teg/context.ts'
@@ -47,3 +48,9 @@ export const tegDoors = {
   ledger: { service: 'teg', prefix: '', load: () => import('./teg/ledger.ts') },
   tegHealth: { service: 'teg', prefix: '', load: () => import('./teg/health.ts') },
 } as const satisfies Record<string, Door<TegContext>>
+
+export const eventStoreDoors = {
+  storedEvents: { service: 'event-store', prefix: '/events', load: () => import('./event-store/events.ts') },
+  log: { service: 'event-store', prefix: '', load: () => import('./event-store/log.ts') },
+  witness: { service: 'event-store', prefix: '/witness', load: () => import('./event-store/witness.ts') },
+} as const satisfies Record<string, Door<EventStoreContext>>

@@ -7,6 +7,7 @@ import { type Outbound, openOutbound } from '#core/platform/outbound.ts'
 import { describeLine } from '#core/platform/tasks/line.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
+import type { EventStoreClient } from '#core/registry/event-store-client.ts'
 import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
 import { openKeyRing } from '#core/registry/keys/key-ring.ts'
 import { readSettings } from '#core/registry/settings/read-settings.ts'
@@ -39,6 +40,7 @@ export interface RegistryParts {
   readonly config: Config
   readonly resources: Resources
   readonly teg: TegClient
+  readonly eventStore?: EventStoreClient | null
   readonly wake: RegistryResources['wake']
   readonly observe: CallPorts<RegistryContext>['observe']
   readonly draining: () => boolean
@@ -52,7 +54,8 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
   const feed = openJournalHub(base)
   const tasks = linesOf(timetable)
   const outbound = openWebhookClient(config)
-  const held = { config, teg: parts.teg, keys, mailer, outbound, feed, wake: parts.wake, tasks }
+  const eventStore = parts.eventStore ?? null
+  const held = { config, teg: parts.teg, eventStore, keys, mailer, outbound, feed, wake: parts.wake, tasks }
   const resources: RegistryResources = { ...base, ...held }
   await readSettings(resources)
   const mounted = await loadDoors<RegistryContext>(registryDoors, 'registry')

@@ -14,6 +14,7 @@ import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { buildTeg } from './build-teg.ts'
 import { openDatabases } from './open-databases.ts'
 import { serveMetrics } from './serve-metrics.ts'
+import { connectEventStore, startEventStore } from './start-event-store.ts'
 import { type RunningService, startRegistry } from './start-registry.ts'
 import { tellReadiness } from './tell-readiness.ts'
 
@@ -57,11 +58,25 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
     localTeg = await buildTeg({ config, resources, serviceToken: token, observe, draining: neverRefuse })
     if (!databases.registry) services.teg = await serveTeg(localTeg, config, draining, going)
   }
+  const store = databases.eventStore
+    ? await startEventStore({ config, resources: { ...shared, db: databases.eventStore }, observe, draining })
+    : null
+  if (store?.service) services['event-store'] = store.service
   if (databases.registry) {
     const resources: Resources = { ...shared, db: databases.registry }
     const teg = connectTeg(http, token, localTeg)
     const holder = `${hostname()}/${process.pid}`
-    const registry = await startRegistry({ config, resources, teg, metrics, draining, going, holder })
+    const events = { forwarding: connectEventStore(config, store, log), eventStore: store }
+    const registry = await startRegistry({
+      config,
+      resources,
+      teg,
+      metrics,
+      draining,
+      going,
+      holder,
+      ...events,
+    })
     newOperatorKey = registry.newOperatorKey
     services.registry = registry
   }

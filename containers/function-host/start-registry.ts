@@ -11,6 +11,8 @@ import { ensureOperatorKey } from '#core/registry/accounts/credentials/ensure-op
 import { checkPublicUrl } from '#core/registry/agents/check-public-url.ts'
 import { refreshOrigins } from '#core/registry/agents/refresh-origins.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
+import type { Forwarding } from '#core/registry/forward/forward-events.ts'
+import { startForwarder } from '#core/registry/forward/start-forwarder.ts'
 import { sweepGrants } from '#core/registry/grants/sweep-grants.ts'
 import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
@@ -24,6 +26,8 @@ import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { timetable } from '#schedules/index.ts'
 import { buildRegistry } from './build-registry.ts'
 import { type Events, runEvents } from './run-events.ts'
+import { serveLog } from './serve-log.ts'
+import type { LocalStore } from './start-event-store.ts'
 import { tellReadiness } from './tell-readiness.ts'
 
 export interface RunningService {
@@ -38,6 +42,10 @@ export interface RegistryStart {
   readonly config: Config
   readonly resources: Resources
   readonly teg: TegClient
+  /** Where its events are told; null: nowhere. */
+  readonly forwarding: Forwarding | null
+  /** The EventStore of this process: its log is served beside the API. */
+  readonly eventStore: LocalStore | null
   readonly metrics: Metrics
   /** True once this process stops: answers end their connections. */
   readonly draining: () => boolean
@@ -60,6 +68,7 @@ export async function startRegistry(
   let events: Events | null = null
   const built = await buildRegistry({
     ...start,
+    eventStore: start.forwarding?.client ?? null,
     observe: start.metrics.observeRequest,
     // A stop refuses nothing that has reached the server: a request that came is answered.
     draining: () => false,
@@ -72,13 +81,14 @@ export async function startRegistry(
   const { resources } = built
   await checkPublicUrl(resources)
 
-  const app = tellReadiness(built.app, { going: start.going, newId })
+  const app = tellReadiness(serveLog(built.app, start.eventStore?.app), { going: start.going, newId })
   const server: Server = toNode(app, {
     newId,
     trustedProxies: config.TRUSTED_PROXIES,
     draining: start.draining,
   })
   events = await runEvents(resources, server)
+  const forwarder = start.forwarding && (await startForwarder(resources, start.forwarding, start.metrics))
   const open = (name: string, signal: AbortSignal): RegistryContext => ({
     ...resources,
     ...backgroundCall(resources, name, signal),
@@ -116,6 +126,7 @@ export async function startRegistry(
     async drain(deadlineMs) {
       // First no new connection: a client that is told to come again must not come to this process.
       const closed = closeServer(server, deadlineMs)
+      await start.eventStore?.end()
       await events?.drain()
       await closed
     },
@@ -123,6 +134,7 @@ export async function startRegistry(
       starting.abort(new Error('The host is stopping'))
       await schedules.stop()
       await Promise.all(Object.values(loops).map((loop) => loop.stop()))
+      await forwarder?.stop()
       await events?.stop()
       await prepared
     },

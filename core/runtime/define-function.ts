@@ -56,6 +56,8 @@ export interface RowSpec<P, Q, B> {
   readonly bodyOptional?: boolean
   /** Also takes application/x-www-form-urlencoded (OAuth). */
   readonly form?: boolean
+  /** The body is plain text: its shape is a string, and any Content-Type will do. */
+  readonly text?: boolean
   /** Shape of the reply; absent: no body (204) or `raw`. */
   readonly reply?: z.ZodType
   /** Status of success: 200 with a reply shape, 204 without. */

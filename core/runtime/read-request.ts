@@ -123,6 +123,7 @@ async function readBody(
     if (row.spec.bodyOptional || !row.spec.body) return {}
     throw invalid([{ pointer: '', code: 'required', detail: 'this request needs a JSON body' }])
   }
+  if (row.spec.text) return text
   if (row.spec.form && type === 'application/x-www-form-urlencoded')
     return Object.fromEntries(new URLSearchParams(text))
   if (type !== 'application/json' && !/^application\/[a-z0-9.+-]+\+json$/.test(type))

@@ -82,6 +82,7 @@ describe.skipIf(server === null || redis === null)('two processes on PostgreSQL 
     const started = await startProcess(folder.path, ports.registry, {
       NINEFOLD_PROFILE: 'containers',
       HOST_SERVICES: 'registry',
+      EVENT_STORE_ENABLED: 'false',
       HOST_WORKERS: '2',
       STOP_GRACE_SECONDS: String(GRACE_SECONDS),
       TEG_URL: `http://127.0.0.1:${ports.teg}`,

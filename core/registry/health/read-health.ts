@@ -4,7 +4,7 @@ import { VERSION } from '#core/base/version.ts'
 import { publicName } from '#core/platform/tasks/epoch.ts'
 import type { RegistryContext } from '../context.ts'
 import { readTasks } from '../tasks/read-tasks.ts'
-import { probeCoordination, probeDatabase, probeTeg } from './probe-parts.ts'
+import { probeCoordination, probeDatabase, probeEventStore, probeTeg } from './probe-parts.ts'
 import type { HealthOut, TaskOut } from './schema.ts'
 
 const absent = { state: 'absent', latency_ms: null } as const
@@ -20,12 +20,14 @@ export async function readHealth(ctx: RegistryContext): Promise<HealthOut> {
   const short = { status: whole ? 'ok' : 'degraded', version: VERSION } as const
   if (!hasRole(ctx.caller, 'operator')) return short
   const { kind } = ctx.coordination
+  // Its being away stops nothing here, and so it does not make the registry degraded.
+  const eventStore = await probeEventStore(ctx)
   return {
     ...short,
     databases: { registry, teg },
     redis: kind === 'redis' ? { ...coordination, kind } : { ...absent, kind },
     teg,
-    event_store: absent,
+    event_store: eventStore,
     spire: absent,
     tasks: registry.state === 'up' ? await showTasks(ctx) : [],
   }

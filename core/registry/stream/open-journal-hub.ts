@@ -12,7 +12,7 @@ import {
 } from '#core/platform/event-feed.ts'
 import { findHead, type JournalRow, listJournal } from './queries.ts'
 import { JOURNAL_CHANNEL } from './relay-events.ts'
-import { mayRead, viewerOf } from './rules.ts'
+import { mayRead, viewerOf, withLedgerIndex } from './rules.ts'
 
 const READ_MAX = 500
 /** Rows that one read for a follower behind brings: a slow one takes no more at a time anyway. */
@@ -222,7 +222,7 @@ function trim(recent: HeldEvent[]): void {
 const hold = (row: JournalRow): HeldEvent => ({
   index: row.index,
   type: row.type,
-  text: row.envelope,
+  text: withLedgerIndex(row),
   audience: row.audience,
   parties: row.parties,
 })

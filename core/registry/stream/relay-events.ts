@@ -1,4 +1,5 @@
 /** Moves committed facts of both outboxes into the journal: contiguous indexes, exact bytes, each fact once. */
+import { SALT_BYTES } from '#core/base/tlog/commitment.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { OutboxItem } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
@@ -15,7 +16,7 @@ import {
   setIncarnation,
   takeOutbox,
 } from './queries.ts'
-import { saysTheSame, sourceOf, writeEnvelope } from './rules.ts'
+import { POLICY_VERSION, saysTheSame, sourceOf, writeEnvelope } from './rules.ts'
 
 /** Most rows that one transaction moves. */
 export const RELAY_BATCH = 500
@@ -143,12 +144,17 @@ async function compareKnown(
 async function append(
   tx: Transaction,
   ctx: RegistryContext,
-  rows: readonly Omit<NewJournalRow, 'index'>[],
+  rows: readonly Omit<NewJournalRow, 'index' | 'salt' | 'policyversion'>[],
 ): Promise<{ moved: number; head: bigint }> {
   const before = await advanceHead(tx, rows.length)
   await insertJournal(
     tx,
-    rows.map((row, i) => ({ ...row, index: String(before + BigInt(i) + 1n) })),
+    rows.map((row, i) => ({
+      ...row,
+      index: String(before + BigInt(i) + 1n),
+      salt: Buffer.from(ctx.random(SALT_BYTES)).toString('hex'),
+      policyversion: POLICY_VERSION,
+    })),
     ctx.time,
   )
   return { moved: rows.length, head: before + BigInt(rows.length) }

@@ -62,6 +62,13 @@ export function writeEnvelope(source: string, sequence: bigint, fact: Fact): str
   })
 }
 
+/** The document as readers get it: with its place in the EventStore's log once that is known. */
+export const withLedgerIndex = (row: { envelope: string; ledgerindex: bigint | null }): string =>
+  row.ledgerindex === null ? row.envelope : `${row.envelope.slice(0, -1)},"ledgerindex":${row.ledgerindex}}`
+
+/** The emission policy that a row is written under. There is none yet: events go out whole. */
+export const POLICY_VERSION = 0
+
 /**
  * True when a fact that comes again is the one that a document tells: same id, type, time and data. Members that the
  * data has gained since are no contradiction: a newer version of the service may tell more of the same fact.

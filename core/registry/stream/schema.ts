@@ -42,6 +42,8 @@ export const CloudEvent = z.looseObject({
   /** Number of the event within its source, from 1 without gaps. */
   sourcesequence: z.string().regex(/^[1-9][0-9]*$/),
   data: z.record(z.string(), z.unknown()),
+  /** Place in the log of the EventStore, once it has receipted the event. */
+  ledgerindex: z.number().int().min(0).optional(),
 })
 
 /** An event with its place in this registry's journal. */
