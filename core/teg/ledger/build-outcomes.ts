@@ -63,7 +63,7 @@ export function buildOutcomes(
         outcomes.push({ ...(outcomes[Number(row.o_prior) - 1] as Outcome), replayed: true })
         break
       default:
-        outcomes.push(done(command, row.o_state === 6, found))
+        outcomes.push(done(command, row, found))
     }
   }
   return outcomes
@@ -137,10 +137,13 @@ function moved(command: ParsedCommand, row: TransferRow, again: boolean, found: 
   }
 }
 
-/** A command without a movement: done now, or before. */
-function done(command: ParsedCommand, before: boolean, found: Found): Outcome {
-  const base = { ok: true, replayed: before, transfer: null, error: null }
-  return 'token_id' in command ? { ...base, payment: paymentOf(command.token_id, found) } : base
+/** A command without a movement: done now, or before. A token that was active then may have ended since. */
+function done(command: ParsedCommand, row: GateRow, found: Found): Outcome {
+  const base = { ok: true, replayed: row.o_state === 6, transfer: null, error: null }
+  if (!('token_id' in command)) return base
+  const { token_id: id } = command
+  const active = row.o_code === 'active'
+  return { ...base, payment: active ? showIssued(found.tokens.get(id) as TokenRow) : paymentOf(id, found) }
 }
 
 const paymentOf = (id: string, found: Found): Payment => showPayment(found.tokens.get(id) as TokenRow)

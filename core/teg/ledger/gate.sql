@@ -41,9 +41,9 @@ declare
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
   v_tokens teg.tokens[]; v_token teg.tokens; v_token_state smallint[];
   -- Tokens that this batch ends, and how; those that it voids because their payers need the funds.
-  v_ended uuid[] := '{}'; v_ended_as smallint[] := '{}'; v_void uuid[] := '{}'; w uuid[]; v_freed bigint;
+  v_ended uuid[] := '{}'; v_ended_as smallint[] := '{}'; v_void uuid[] := '{}'; v_swept boolean[]; w uuid[];
   v_prior bigint[]; v_prior_hash uuid[]; v_alias integer[];
-  v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
+  v_freed bigint; v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
   v_stale boolean[]; v_minting boolean; v_treasury numeric; v_linked constant boolean := cardinality(p_linked) > 0;
   g_start integer; g_end integer := 0; g_failed boolean := false; g_spent bigint[];
   -- Outcomes, by command.
@@ -120,9 +120,10 @@ begin
     op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0; verdict := null;
     kind := null; keep := op in (3, 4, 6, 7, 10, 11); fee := 0; ppm := 0; snap := null; amount := p_amount[i];
     stale := v_stale[i]; f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
-    -- What is due is voided before funds are judged.
-    if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and (op in (2, 4) or amount > v_balance[a] - v_held[a]) then
+    -- Before a payer's funds are judged, its holds that are due are voided.
+    if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and v_swept[a] is not true then
       select e.tokens, e.freed into w, v_freed from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void)) e;
+      v_swept[a] := cardinality(w) < 100;
       if v_freed > 0 then
         v_held[a] := v_held[a] - v_freed; v_dirty[a] := true; v_holds := true; v_void := v_void || w;
         v_ended := v_ended || w; v_ended_as := v_ended_as || array_fill(4::smallint, array[cardinality(w)]);
@@ -215,8 +216,7 @@ begin
         amount := coalesce(amount, v_token.amount); fee := teg.fee_of(amount, ppm);
         verdict := teg.judge_redeeming(v_token, want, v_ids[b], amount, v_now, v_status[a], v_status[b]);
       elsif v_token.payer = v_ids[a] and (want = op - 5 or (op = 9 and (want > 1 or v_token.expires_at > v_now))) then
-        r_state[i] := 6;
-        continue;
+        r_state[i] := 6; r_code[i] := case want when 1 then 'active' end; continue;  -- whatever comes later in the batch
       else
         verdict := case when stale then teg.stale_epoch() else teg.judge_ending(v_token, want, v_ids[a], op = 9, v_now) end;
       end if;

@@ -8,7 +8,7 @@ import { Command, type Outcome } from '#core/wire/teg.ts'
 import { findFaults } from '#test/support/ledger-faults.ts'
 import { anyCall, grant, newAgent, openAccount, setStatus, startTeg, transfer } from '#test/support/teg.ts'
 
-const RUNS = Math.ceil(Number(process.env.SOAK_RUNS ?? 12) / 4)
+const RUNS = Math.ceil(Number(process.env.SOAK_RUNS ?? (process.env.TEST_DATABASE_URL ? 100 : 12)) / 4)
 const t = await startTeg()
 const failures: unknown[] = []
 /** The database, with each failed statement noted: a deadlock that a retry got over must not stay unseen. */
