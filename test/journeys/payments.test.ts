@@ -118,6 +118,18 @@ test('the TEG as a process of its own: killed while tokens are redeemed, cut off
   expect(transfers.size).toBe(TOKENS)
   expect(await balance(payer)).toMatchObject({ held: '0', available: String(1000 - TOKENS) })
   expect(micro((await balance(payee)).available)).toBe(TOKENS * 1_000_000 - fees)
+
+  // One token, twenty redeemers over sockets: by keys of their own, then all by the winner's key.
+  const last = (await issue(TOKENS)).body.token
+  const race = await Promise.all(Array.from({ length: 20 }, (_, i) => redeem(last, 2_000 + i)))
+  const winners = race.flatMap(({ status }, i) => (status === 200 ? [i] : []))
+  expect(winners).toHaveLength(1)
+  const codes = race.flatMap(({ status, body }) => (status === 200 ? [] : [body.code]))
+  expect(codes).toEqual(Array(19).fill('token_redeemed'))
+  const winner = winners[0] ?? 0
+  const repeats = await Promise.all(Array.from({ length: 20 }, () => redeem(last, 2_000 + winner)))
+  for (const repeat of repeats) expect([repeat.status, repeat.body]).toEqual([200, race[winner]?.body])
+  expect(await balance(payer)).toMatchObject({ held: '0', available: String(1000 - TOKENS - 1) })
   const supply = (await api.get('/audit/supply')).body
   expect(supply).toMatchObject({ tokens_issued: '1000', tokens_circulating: '1000', holds: '0' })
 }, 180_000)

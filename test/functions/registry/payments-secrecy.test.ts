@@ -6,10 +6,11 @@ import { registryContext } from '#test/support/context.ts'
 import { startPaymentWorld } from '#test/support/payment-world.ts'
 import { x402Payload } from '../../../sdk/src/index.ts'
 
+const lines: string[] = []
+const log = openLog({ level: 'debug', write: (line) => lines.push(line) })
+const { system, issue, issued, verify, redeem, alice, bob, payee } = await startPaymentWorld(log)
+
 test('issued, verified, redeemed, settled, refused, replayed and relayed, a token leaves its text nowhere', async () => {
-  const lines: string[] = []
-  const log = openLog({ level: 'debug', write: (line) => lines.push(line) })
-  const { system, issue, issued, verify, redeem, alice, bob, payee } = await startPaymentWorld(log)
   const one = await issued({ task_ref: 'planted-task' })
   const key = 'repeated'
   const two = (await issue({ amount: '1' }, alice.token, key)).body
@@ -53,4 +54,4 @@ test('issued, verified, redeemed, settled, refused, replayed and relayed, a toke
   }
   // The search finds what is there.
   expect(sawTask).toBe(true)
-})
+}, 90_000)
