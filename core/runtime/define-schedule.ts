@@ -26,8 +26,6 @@ export function defineSchedule<C extends Context>(spec: Schedule<C>): Schedule<C
 export type TimetableLine = Cadence &
   LineRules & {
     readonly service: 'registry' | 'teg'
-    /** Runs in a thread of its own where the database is a server: a run that never yields can then be ended. */
-    readonly isolate?: boolean
     readonly load: () => Promise<{ default: Schedule<never> }>
   }
 export type Timetable = Readonly<Record<string, TimetableLine>>

@@ -16,8 +16,6 @@ export interface DueRun<C> {
   readonly lagMs: number
   /** Told to stop after this, for the next due time. */
   readonly cancelInMs: number | null
-  /** Wants a thread of its own. */
-  readonly apart: boolean
   readonly load: () => Promise<Schedule<C>>
   readonly held: Held<Epoch>
   /** Aborts when the grace of a stop is over. */
@@ -101,14 +99,9 @@ async function work<C extends Context>(
     endAfter(timeoutSeconds * 1000, new TimedOut(task, timeoutSeconds))
     if (due.cancelInMs !== null) endAfter(due.cancelInMs, new Cancelled(task))
     const signal = AbortSignal.any([stopped, limit.signal])
-    const running =
-      due.apart && deps.runApart
-        ? deps.runApart({ task, slot, epoch: held.epoch, timeoutSeconds, signal })
-        : schedule.run(taskContext(deps, { task, slot, epoch: held.epoch, signal }), {
-            slot,
-            epoch: held.epoch,
-          })
-    const counts = await untilLeft(deps, signal, over.signal, running)
+    const run = { slot, epoch: held.epoch }
+    const ctx = taskContext(deps, { task, ...run, signal })
+    const counts = await untilLeft(deps, signal, over.signal, schedule.run(ctx, run))
     return { state: 'completed', counts, error: null }
   } catch (cause) {
     if ((cause as Error | null)?.name === 'FencedOut') held.abandon(cause as Error)

@@ -27,7 +27,6 @@ const STOP_GRACE_MS = 5_000
 const RECOVER_MS = 2_000
 
 interface Lane<C> extends TaskLine {
-  readonly isolate: boolean
   readonly load: () => Promise<Schedule<C>>
   readonly alarm: Alarm
 }
@@ -102,7 +101,6 @@ function laneOf<C>(task: string, line: TimetableLine, alarm: Alarm): Lane<C> {
   let loaded: Promise<Schedule<C>> | undefined
   return {
     ...describeLine(task, line),
-    isolate: line.isolate === true,
     alarm,
     load() {
       loaded ??= (line.load() as unknown as Promise<{ default: Schedule<C> }>).then(
@@ -188,7 +186,6 @@ async function act<C extends Context>(
       advance: plan.advance,
       lagMs: plan.lagMs,
       cancelInMs: next === null ? null : next + jitterMs(task, next, cadence) - look.now.getTime(),
-      apart: lane.isolate,
       load: lane.load,
       held,
       hardStop,

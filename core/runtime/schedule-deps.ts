@@ -55,15 +55,6 @@ export interface TaskNote {
   readonly count: number
 }
 
-/** Runs a task elsewhere than on this event loop; ends it when the signal has aborted and it does not end by itself. */
-export type RunApart = (run: {
-  readonly task: string
-  readonly slot: Date
-  readonly epoch: Epoch
-  readonly timeoutSeconds: number
-  readonly signal: AbortSignal
-}) => Promise<Record<string, number>>
-
 export interface ScheduleDeps<C extends Context> {
   readonly service: 'registry' | 'teg'
   readonly timetable: Timetable
@@ -75,8 +66,6 @@ export interface ScheduleDeps<C extends Context> {
   readonly holder: string
   readonly observe?: (measure: RunMeasure) => void
   readonly note?: (note: TaskNote) => void
-  /** For tasks that want a thread of their own; absent: they run here. */
-  readonly runApart?: RunApart
   readonly settings?: LeaseSettings
   readonly time?: Time
 }

@@ -10,7 +10,7 @@ export type Cadence =
 const JITTER_PART = 0.1
 const JITTER_MS_MAX = 30_000
 /** Due times that a count or a list goes through at most. */
-const WALK_MAX = 10_000
+const WALK_MAX = 1000
 
 /** The due time at or before a moment: whole periods since 1970 in UTC. */
 export const slotAt = (now: number, everySeconds: number): number =>

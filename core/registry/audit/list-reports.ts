@@ -5,14 +5,14 @@ import { listReports as listRows } from './report-queries.ts'
 import type { AuditReport } from './schema.ts'
 import { showReport } from './show-report.ts'
 
-const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+const POSITION = /^[1-9][0-9]{0,17}$/
 
 export async function listReports(
   ctx: RegistryContext,
   page: { limit: number; cursor?: string | undefined },
 ): Promise<Page<AuditReport>> {
   const filters = { list: 'audit-reports' }
-  const [before] = page.cursor === undefined ? [] : decodeCursor(page.cursor, filters, [ID])
+  const [before] = page.cursor === undefined ? [] : decodeCursor(page.cursor, filters, [POSITION])
   const rows = await listRows(ctx.db, before ?? null, page.limit + 1)
-  return toPage(rows, page.limit, filters, (row) => [row.id], showReport)
+  return toPage(rows, page.limit, filters, (row) => [String(row.position)], showReport)
 }

@@ -35,6 +35,7 @@ export async function readRelayed(on: Queryable): Promise<bigint> {
 }
 
 export interface ReportRow {
+  position: bigint
   id: string
   actor: string
   status: 'ok' | 'mismatch' | 'inconclusive'
@@ -45,11 +46,11 @@ export interface ReportRow {
   note: string | null
   made_at: Date
 }
-const COLUMNS = 'id, actor, status, number, checks, books, fold, note, made_at'
+const COLUMNS = 'position, id, actor, status, number, checks, books, fold, note, made_at'
 
 export async function insertReport(
   tx: Transaction,
-  row: Omit<ReportRow, 'made_at'> & { time: Date | null },
+  row: Omit<ReportRow, 'made_at' | 'position'> & { time: Date | null },
 ): Promise<ReportRow> {
   const rows = await tx.query<ReportRow>(
     `insert into registry.audit_reports (id, actor, status, number, checks, books, fold, note, made_at)
@@ -73,15 +74,15 @@ export async function insertReport(
 /** The newest audit that has looked at the books: the next one goes on from its sums. */
 export async function findLastFold(on: Queryable): Promise<Pick<ReportRow, 'number' | 'fold'> | undefined> {
   const rows = await on.query<Pick<ReportRow, 'number' | 'fold'>>(
-    `select number, fold from registry.audit_reports where status <> 'inconclusive' order by id desc limit 1`,
+    `select number, fold from registry.audit_reports where status <> 'inconclusive' order by position desc limit 1`,
   )
   return rows[0]
 }
 
 export const listReports = (on: Queryable, before: string | null, limit: number) =>
   on.query<ReportRow>(
-    `select ${COLUMNS} from registry.audit_reports where $1::uuid is null or id < $1::uuid
-     order by id desc limit $2`,
+    `select ${COLUMNS} from registry.audit_reports where $1::bigint is null or position < $1::bigint
+     order by position desc limit $2`,
     [before, limit],
   )
 

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { PageOf, PageQuery, TimeOut } from '#core/base/shapes.ts'
 
-/** The name of a task, with `_` or `-`: anything else is simply not found. */
+/** The name of a task, with `_` or `-`. */
 export const TaskPath = z.strictObject({ name: z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/) })
 export const RunsQuery = PageQuery
 

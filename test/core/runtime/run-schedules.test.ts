@@ -185,7 +185,7 @@ describe('schedules', () => {
     const endless = {
       endless: task(
         async (ctx: Context) => {
-          await time.sleep(600_000, ctx.signal)
+          await time.sleep(60_000, ctx.signal)
           ctx.signal.throwIfAborted()
           return {}
         },
@@ -203,7 +203,7 @@ describe('schedules', () => {
       ),
     }
     const one = start('one', endless)
-    await time.advance(360_000)
+    await time.advance(2_000)
     const stopped = one.stop(5_000)
     await time.advance(5_000)
     await stopped
@@ -212,7 +212,7 @@ describe('schedules', () => {
       { state: 'interrupted', attempt: 1, error: 'Error: this instance is stopping' },
     ])
     const two = start('two', endless)
-    await time.advance(700_000)
+    await time.advance(65_000)
     await two.stop()
     expect(await runsOf(db, 'endless')).toMatchObject([{ state: 'completed', attempt: 2, holder: 'two' }])
   })

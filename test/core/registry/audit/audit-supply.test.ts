@@ -76,11 +76,13 @@ describe('the audit of the supply', () => {
           )
       }),
     )
-    const wake = () => void relay().catch(() => undefined)
+    const relays: Promise<void>[] = []
+    const wake = () => void relays.push(relay().catch(() => undefined))
     const statuses: string[] = []
     for (let i = 0; i < 8; i++) statuses.push((await auditSupply(ctx({ wake }))).status)
     busy = false
     await load
+    await Promise.all(relays)
     expect(statuses).toEqual(Array(8).fill('ok'))
   })
 
