@@ -168,7 +168,14 @@ describe.skipIf(server === null || redis === null)('four workers on PostgreSQL a
 
   test('a limit changed by an operator holds in all workers within seconds, and is counted over all of them', async () => {
     await limitPublic(60)
-    const { passed, refused, refilled } = await rush()
+    // On a busy machine Redis answers too late now and then, and a worker counts alone: such a rush proves nothing.
+    const countedTogether = async (tries = 20): Promise<Awaited<ReturnType<typeof rush>>> => {
+      const before = await four.figure('coordination_fallbacks_total')
+      const outcome = await rush()
+      const isWhole = (await four.figure('coordination_fallbacks_total')) === before
+      return isWhole || tries === 0 ? outcome : countedTogether(tries - 1)
+    }
+    const { passed, refused, refilled } = await countedTogether()
     expect(passed.length).toBeGreaterThanOrEqual(60)
     expect(passed.length).toBeLessThanOrEqual(60 + refilled)
     expect(passed.length + refused.length).toBe(100)
