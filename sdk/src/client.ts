@@ -13,6 +13,7 @@ import {
   type RequestOptions,
   type Transport,
 } from './transport.ts'
+import { webhooks } from './webhooks.ts'
 
 const API = '/api/v1'
 const RETRY_AFTER_MAX_SECONDS = 30
@@ -24,6 +25,7 @@ export class Ninefold implements Transport {
   readonly discovery: ReturnType<typeof discovery>
   readonly transfers: ReturnType<typeof transfers>
   readonly events: ReturnType<typeof events>
+  readonly webhooks: ReturnType<typeof webhooks>
 
   constructor(options: NinefoldOptions) {
     this.options = options
@@ -32,6 +34,7 @@ export class Ninefold implements Transport {
     this.discovery = discovery(this)
     this.transfers = transfers(this)
     this.events = events(this)
+    this.webhooks = webhooks(this)
   }
 
   /**
