@@ -14,6 +14,7 @@ import {
   type RequestOptions,
   type Transport,
 } from './transport.ts'
+import { webhooks } from './webhooks.ts'
 
 const API = '/api/v1'
 const RETRY_AFTER_MAX_SECONDS = 30
@@ -26,6 +27,7 @@ export class Ninefold implements Transport {
   readonly transfers: ReturnType<typeof transfers>
   readonly payments: ReturnType<typeof payments>
   readonly events: ReturnType<typeof events>
+  readonly webhooks: ReturnType<typeof webhooks>
 
   constructor(options: NinefoldOptions) {
     this.options = options
@@ -35,6 +37,7 @@ export class Ninefold implements Transport {
     this.transfers = transfers(this)
     this.payments = payments(this)
     this.events = events(this)
+    this.webhooks = webhooks(this)
   }
 
   /**

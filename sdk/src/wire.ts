@@ -259,3 +259,57 @@ export interface JournalEvent {
   data: Record<string, unknown>
   [further: string]: unknown
 }
+
+export interface NewWebhook {
+  url: string
+  /** Dotted patterns of event types: `*` one word, a final `>` the rest. */
+  types: string[]
+  description?: string | null
+  /** An event is sent when the one before it has arrived or was given up. */
+  ordered?: boolean
+}
+export interface WebhookPatch extends Partial<NewWebhook> {
+  status?: 'active' | 'disabled'
+}
+export interface Webhook {
+  id: string
+  url: string
+  types: string[]
+  description: string | null
+  ordered: boolean
+  status: 'active' | 'disabled'
+  /** A replay from `index` on brings what was missed. */
+  disabled: { reason: 'owner' | 'gone' | 'failing' | 'backlog'; at: string; index: number } | null
+  /** `whpk_...`: verifies the signatures v1a. */
+  public_key: string
+  former_secret_until: string | null
+  failures: number
+  failing_since: string | null
+  paused_until: string | null
+  created_at: string
+  updated_at: string
+}
+export interface DeliveryAttempt {
+  number: number
+  at: string
+  duration_ms: number
+  status: number | null
+  /** A class of error; null: success. */
+  error: string | null
+  excerpt: string | null
+}
+export interface Delivery {
+  id: string
+  webhook: string
+  /** The header webhook-id of every attempt. */
+  event_id: string
+  /** Null for a test. */
+  index: number | null
+  type: string
+  state: 'waiting' | 'delivered' | 'failed'
+  attempts: number
+  next_attempt_at: string | null
+  log: DeliveryAttempt[]
+  created_at: string
+  finished_at: string | null
+}

@@ -200,3 +200,32 @@ describe('the live stream', () => {
     })
   })
 })
+
+describe('webhooks', () => {
+  test('each method speaks its route', async () => {
+    const { client, seen } = await serve(...Array.from({ length: 10 }, () => json(200, {})))
+    const wish = { url: 'https://example.com/', types: ['>'] }
+    await client.webhooks.create(wish)
+    await client.webhooks.list({ limit: 2 })
+    await client.webhooks.read('w')
+    await client.webhooks.change('w', { status: 'disabled' })
+    await client.webhooks.test('w')
+    await client.webhooks.rotateSecret('w', 60)
+    await client.webhooks.deliveries('w', { state: 'failed' })
+    await client.webhooks.retry('d')
+    await client.webhooks.replay('w', { from: 1, to: 2 })
+    await client.webhooks.remove('w')
+    expect(seen.map(({ method, url }) => `${method} ${url.replace('/api/v1/webhooks', '')}`)).toEqual([
+      'POST ',
+      'GET ?limit=2',
+      'GET /w',
+      'PATCH /w',
+      'POST /w/test',
+      'POST /w/rotate-secret',
+      'GET /w/deliveries?state=failed',
+      'POST /deliveries/d/retry',
+      'POST /w/replay',
+      'DELETE /w',
+    ])
+  })
+})

@@ -109,30 +109,57 @@ export interface DueRow {
   time: Date
 }
 const DUE = `q.index, q.event_id, q.attempts, q.tries, q.due_at::text as place, j.envelope, j.time`
+/** Cuts a page where its documents have the given size; the first row always stays. */
+const cut = (page: string, order: string, bytes: string) =>
+  `select * from (
+     select page.*, sum(octet_length(envelope)) over (order by ${order}) - octet_length(envelope) as before
+     from (${page}) page) sized
+   where before < ${bytes}::bigint order by ${order}`
+
+/** Bounds of a page: rows, and bytes of their documents. */
+export interface PageBounds {
+  readonly rows: number
+  readonly bytes: number
+}
 
 /** Due deliveries of a webhook after a place in the order of their due times. */
 export const listDue = (
   on: Queryable,
   webhook: string,
   after: { place: string; index: bigint } | null,
-  limit: number,
+  { rows, bytes }: PageBounds,
   time: Time,
 ) =>
   on.query<DueRow>(
-    `select ${DUE}, true as due from registry.webhook_queue q join registry.journal j on j.index = q.index
-     where q.webhook = $1 and q.due_at <= ${NOW(5)}
-       and ($2::timestamptz is null or (q.due_at, q.index) > ($2::timestamptz, $3::bigint))
-     order by q.due_at, q.index limit $4`,
-    [webhook, after?.place ?? null, after?.index ?? null, limit, time],
+    cut(
+      `select ${DUE}, q.due_at, true as due
+       from registry.webhook_queue q join registry.journal j on j.index = q.index
+       where q.webhook = $1 and q.due_at <= ${NOW(5)}
+         and ($2::timestamptz is null or (q.due_at, q.index) > ($2::timestamptz, $3::bigint))
+       order by q.due_at, q.index limit $4`,
+      'due_at, index',
+      '$6',
+    ),
+    [webhook, after?.place ?? null, after?.index ?? null, rows, time, bytes],
   )
 
 /** Waiting deliveries in the order of the journal, with whether each is due. */
-export const listInOrder = (on: Queryable, webhook: string, after: bigint, limit: number, time: Time) =>
+export const listInOrder = (
+  on: Queryable,
+  webhook: string,
+  after: bigint,
+  { rows, bytes }: PageBounds,
+  time: Time,
+) =>
   on.query<DueRow>(
-    `select ${DUE}, q.due_at <= ${NOW(4)} as due
-     from registry.webhook_queue q join registry.journal j on j.index = q.index
-     where q.webhook = $1 and q.index > $2 order by q.index limit $3`,
-    [webhook, after, limit, time],
+    cut(
+      `select ${DUE}, q.due_at <= ${NOW(4)} as due
+       from registry.webhook_queue q join registry.journal j on j.index = q.index
+       where q.webhook = $1 and q.index > $2 order by q.index limit $3`,
+      'index',
+      '$5',
+    ),
+    [webhook, after, rows, time, bytes],
   )
 
 export interface AttemptResult {

@@ -27,8 +27,8 @@ import type { Signer } from './sign-delivery.ts'
 
 /** Requests that one endpoint has at the same time; in ordered mode one. */
 export const REQUESTS_PER_WEBHOOK = 8
-/** Deliveries that are read, and kept, at a time. */
-const PAGE = 200
+/** Deliveries that are read, and kept, at a time; their documents may be cards of 64 KiB. */
+const PAGE = { rows: 200, bytes: 512 * 1024 }
 /** A lane ends after so long, so that lanes go round; requests at work then still end by their own timeout. */
 const LANE_MS = 10_000
 /** Longer than a lane can go without keeping anything: its time, one timeout and the database. */
@@ -100,9 +100,9 @@ async function sendPages(lane: Lane): Promise<void> {
 async function readPage(lane: Lane, after: DueRow | null): Promise<DueRow[]> {
   const { ctx, webhook } = lane
   const db = ctx.db.unbound
-  const limit = lane.failures >= BREAKER_FAILURES ? 1 : PAGE
-  if (!webhook.ordered) return listDue(db, webhook.id, after, limit, ctx.time)
-  const rows = await listInOrder(db, webhook.id, after?.index ?? 0n, limit, ctx.time)
+  const page = lane.failures >= BREAKER_FAILURES ? { ...PAGE, rows: 1 } : PAGE
+  if (!webhook.ordered) return listDue(db, webhook.id, after, page, ctx.time)
+  const rows = await listInOrder(db, webhook.id, after?.index ?? 0n, page, ctx.time)
   const early = rows.findIndex(({ due }) => !due)
   return early === -1 ? rows : rows.slice(0, early)
 }
