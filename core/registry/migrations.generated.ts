@@ -527,7 +527,8 @@ from registry.task_epochs e left join registry.task_runs r on r.task = e.task gr
 ` },
   { name: "0071-audit-reports.sql", sql: `-- Audits of the TEG's books against the journal: history, never changed.
 create table registry.audit_reports (
-  id uuid primary key,                 -- v7: their order is the order of the ids
+  position bigint generated always as identity primary key,
+  id uuid not null unique,
   actor text not null,
   status text not null check (status in ('ok', 'mismatch', 'inconclusive')),
   number bigint not null check (number >= 0),  -- of the TEG's last event that was looked at

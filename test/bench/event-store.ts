@@ -1,7 +1,8 @@
 /**
  * Speed of the EventStore beside plain tables on the same server: `node test/bench/event-store.ts [url of a server]`;
  * without one a private server is started. Rounds of ours and of the rival alternate; ratios are medians over rounds.
- * Batches are of 500, as the forwarder tells them; batches of 100 are measured beside. Rival: a multi-row INSERT of the same documents into a table with the same unique keys (the index, source and number).
+ * Batches are of 500, as the forwarder tells them; batches of 100 are measured beside. Rival: a multi-row INSERT of the
+ * same documents into a table with the same unique keys (the index, source and number).
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { formatCheckpoint } from '#core/base/tlog/checkpoint.ts'
