@@ -2,6 +2,7 @@
 import type { Verifier } from '#core/base/tlog/note.ts'
 import type { RegistryContext } from '../context.ts'
 import { type EventStoreClient, EventStoreRefusal } from '../event-store-client.ts'
+import { targetBits } from '../policies/rules.ts'
 import {
   findForwarder,
   insertReceipts,
@@ -10,7 +11,7 @@ import {
   moveForwarder,
   type UnsentRow,
 } from './queries.ts'
-import { checkGrowth, ForwarderHalted, leafOf, readReceipts, type Seen } from './rules.ts'
+import { checkGrowth, ForwarderHalted, leafOf, readReceipts, type Seen, writeWithheld } from './rules.ts'
 
 /** Most rows that one request tells, and characters of their documents together. */
 export const FORWARD_BATCH = 500
@@ -39,7 +40,7 @@ export async function forwardEvents(
   { client, verifier }: Forwarding,
 ): Promise<Forwarded> {
   const state = await findForwarder(ctx.db)
-  const rows = await listUnsent(ctx.db, state.index, FORWARD_BATCH, CHARACTERS_MAX)
+  const rows = (await listUnsent(ctx.db, state.index, FORWARD_BATCH, CHARACTERS_MAX)).map(told)
   const last = rows.at(-1)
   if (!last) return { moved: 0, more: false }
   const reply = await client.append(ctx, rows.map(toEvent)).catch((error) => {
@@ -67,6 +68,10 @@ export async function forwardEvents(
   })
   return { moved: rows.length, more: rows.length === FORWARD_BATCH }
 }
+
+/** As the ledger is told it: of what a policy keeps from it, only that there was an event. */
+const told = (row: UnsentRow): UnsentRow =>
+  (row.targets & targetBits.ledger) === 0 ? { ...row, envelope: writeWithheld(row) } : row
 
 const toEvent = (row: UnsentRow) => ({
   source: row.source,

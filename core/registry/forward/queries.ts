@@ -20,13 +20,18 @@ export interface UnsentRow {
   sourcesequence: bigint
   envelope: string
   salt: Uint8Array
+  time: Date
+  policyversion: number
+  targets: number
 }
 
 /** Rows after an index as far as their documents have so many characters together; always one, where there is one. */
 export const listUnsent = (on: Queryable, after: bigint, limit: number, charactersMax: number) =>
   on.query<UnsentRow>(
-    `select r.index, r.id, r.source, r.sourcesequence, r.envelope, r.salt
-     from (select j.index, j.id, j.source, j.sourcesequence, j.envelope, j.salt,
+    `select r.index, r.id, r.source, r.sourcesequence, r.envelope, r.salt, r.time,
+       r.policyversion, r.targets
+     from (select j.index, j.id, j.source, j.sourcesequence, j.envelope, j.salt, j.time,
+             j.policyversion, j.targets,
              sum(length(j.envelope)) over (order by j.index) as characters, row_number() over (order by j.index) as place
            from registry.journal j where j.index > $1 and j.index <= $1 + $2::bigint) r
      where r.characters <= $3 or r.place = 1 order by r.index`,

@@ -91,3 +91,24 @@ export function checkGrowth(before: Seen, after: Seen, proof: ConsistencyProof |
   if (!consistent)
     throw new ForwarderHalted(`the log of ${after.size} entries does not continue the one of ${before.size}.`)
 }
+
+/**
+ * What stands in the ledger for an event that a policy keeps from it. Its number is taken all the same: a source without
+ * gaps is what shows that nothing was lost. Deterministic, so that every attempt tells the same bytes.
+ */
+export const writeWithheld = (row: {
+  id: string
+  source: string
+  sourcesequence: bigint
+  time: Date
+  policyversion: number
+}): string =>
+  JSON.stringify({
+    specversion: '1.0',
+    id: row.id,
+    source: row.source,
+    type: 'event.withheld',
+    time: row.time.toISOString(),
+    sourcesequence: String(row.sourcesequence),
+    policyversion: row.policyversion,
+  })

@@ -19,7 +19,7 @@ const Pointers = z
     z
       .string()
       .max(256)
-      .regex(/^(\/([^~/]|~[01])+)+$/, 'must be a JSON pointer into data, such as /memo'),
+      .regex(/^(\/([^~/\s]|~[01])+)+$/, 'must be a JSON pointer into data, such as /memo'),
   )
   .min(1)
   .max(20)

@@ -10,6 +10,7 @@ import {
   STREAMS_PER_PRINCIPAL,
   STREAMS_TOTAL,
 } from '#core/platform/event-feed.ts'
+import { targetBits } from '../policies/rules.ts'
 import { findHead, type JournalRow, listJournal } from './queries.ts'
 import { JOURNAL_CHANNEL } from './relay-events.ts'
 import { mayRead, viewerOf, withLedgerIndex } from './rules.ts'
@@ -23,7 +24,7 @@ const RECENT_CHARACTERS_MAX = 16 * 1024 * 1024
 const POLL_BUSY_MS = 100
 const POLL_IDLE_MS = 1000
 
-interface HeldEvent extends FeedEvent, Pick<JournalRow, 'audience' | 'parties'> {}
+interface HeldEvent extends FeedEvent, Pick<JournalRow, 'audience' | 'parties' | 'targets'> {}
 
 /** Opens the feed. It reads nothing until somebody follows. */
 export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' | 'log'>): EventFeed {
@@ -124,6 +125,7 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
         if (state !== 'running') return
         position = row.index
         if (
+          (row.targets & targetBits.live) !== 0 &&
           wanted.match(row.type).has(pump) &&
           mayRead(viewer, row) &&
           !options.deliver(row) &&
@@ -225,4 +227,5 @@ const hold = (row: JournalRow): HeldEvent => ({
   text: withLedgerIndex(row),
   audience: row.audience,
   parties: row.parties,
+  targets: row.targets,
 })

@@ -3,6 +3,8 @@ import { SALT_BYTES } from '#core/base/tlog/commitment.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { OutboxItem } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
+import { findPolicySet } from '../policies/queries.ts'
+import { applyPolicies, noPolicies } from '../policies/rules.ts'
 import { RelayHalted } from './errors.ts'
 import {
   advanceHead,
@@ -16,7 +18,7 @@ import {
   setIncarnation,
   takeOutbox,
 } from './queries.ts'
-import { POLICY_VERSION, saysTheSame, sourceOf, writeEnvelope } from './rules.ts'
+import { type Fact, saysTheSame, sourceOf, writeEnvelope } from './rules.ts'
 
 /** Most rows that one transaction moves. */
 export const RELAY_BATCH = 500
@@ -44,13 +46,9 @@ export async function relayOwnEvents(ctx: RegistryContext): Promise<Relayed> {
     const rows = facts.map((fact, i) => {
       const number = sequence + BigInt(i) + 1n
       return {
-        id: fact.id,
         source,
-        sourcesequence: String(number),
-        type: fact.type,
-        subject: fact.subject,
-        time: fact.occurred_at.toISOString(),
-        envelope: writeEnvelope(source, number, { ...fact, time: fact.occurred_at }),
+        number,
+        fact: { ...fact, time: fact.occurred_at },
         audience: fact.audience,
         parties: null,
       }
@@ -106,13 +104,9 @@ async function takePage(
     tx,
     ctx,
     fresh.map(({ item, number }) => ({
-      id: item.id,
       source,
-      sourcesequence: String(number),
-      type: item.type,
-      subject: item.subject,
-      time: item.time,
-      envelope: writeEnvelope(source, number, { ...item, time: new Date(item.time) }),
+      number,
+      fact: { ...item, time: new Date(item.time) },
       // An agent that this registry does not know has no owner here: its events are then for operators only.
       audience: item.parties && [...new Set(item.parties.flatMap((agent) => owners.get(agent) ?? []))],
       parties: item.parties,
@@ -141,22 +135,44 @@ async function compareKnown(
   }
 }
 
+/** A fact on its way into the journal. */
+interface Arrival {
+  readonly source: string
+  readonly number: bigint
+  readonly fact: Fact
+  readonly audience: readonly string[] | null
+  readonly parties: readonly string[] | null
+}
+
+/** Fixes bytes, salt and policy version with the index: whatever is read or told later is this. */
 async function append(
   tx: Transaction,
   ctx: RegistryContext,
-  rows: readonly Omit<NewJournalRow, 'index' | 'salt' | 'policyversion'>[],
+  arrivals: readonly Arrival[],
 ): Promise<{ moved: number; head: bigint }> {
-  const before = await advanceHead(tx, rows.length)
-  await insertJournal(
-    tx,
-    rows.map((row, i) => ({
-      ...row,
+  const set = (await findPolicySet(tx)) ?? noPolicies
+  const before = await advanceHead(tx, arrivals.length)
+  const rows = arrivals.map(({ source, number, fact, audience, parties }, i): NewJournalRow => {
+    const salt = ctx.random(SALT_BYTES)
+    const { data, targets, redacted, sampledRate } = applyPolicies(set.policies, fact, salt)
+    const version = Number(set.version)
+    return {
       index: String(before + BigInt(i) + 1n),
-      salt: Buffer.from(ctx.random(SALT_BYTES)).toString('hex'),
-      policyversion: POLICY_VERSION,
-    })),
-    ctx.time,
-  )
+      id: fact.id,
+      source,
+      sourcesequence: String(number),
+      type: fact.type,
+      subject: fact.subject,
+      time: fact.time.toISOString(),
+      envelope: writeEnvelope(source, number, { ...fact, data }, { version, redacted, sampledRate }),
+      audience,
+      parties,
+      salt: Buffer.from(salt).toString('hex'),
+      policyversion: version,
+      targets,
+    }
+  })
+  await insertJournal(tx, rows, ctx.time)
   return { moved: rows.length, head: before + BigInt(rows.length) }
 }
 
