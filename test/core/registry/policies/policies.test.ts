@@ -16,7 +16,7 @@ beforeAll(async () => {
 const put = (policies: object[], version?: number) =>
   system.api.put('/events/policies', { policies, ...(version === undefined ? {} : { version }) }, operator)
 const told = async (after: number) => {
-  await relayEvents(registryContext(system))
+  await relayEvents(registryContext(system.registry))
   return (await system.api.get(`/events?after=${after}&limit=200`, operator)).body.items as {
     index: number
     event: { type: string; policyversion: number; redacted?: string; data: Record<string, unknown> }
@@ -46,7 +46,7 @@ describe('the emission policies', () => {
       priority: 1,
       types: 'developer.*',
       action: 'redact',
-      pointers: ['/display_name', '/account'],
+      pointers: ['/developer'],
     }
     const answer = await put([redact])
     expect(answer).toMatchObject({ status: 200, body: { version: 1, policies: [redact] } })
