@@ -29,7 +29,7 @@ const ON_TIME_MS = 30_000
 /** A run that has so often been begun and not ended is given up: it may be what ends its holders. */
 export const ATTEMPTS_MAX = 5
 /** Longest sleep between two looks: the database's clock may be set, and hints may be lost. */
-const LOOK_MS_MAX = 5_000
+const LOOK_MS_MAX = 15_000
 
 /** @param ranUntil when this holder's last run of the clock ended, by the database's clock */
 export function planRun(line: TaskLine, look: TaskLook, ranUntil: number | null): Plan {

@@ -73,7 +73,7 @@ export function startSchedules<C extends Context>(deps: ScheduleDeps<C>): Schedu
   )
   const unsubscribe = resources.coordination
     .subscribe(TASKS_CHANNEL, (message) => take(message, lanes, vacancies))
-    // Without hints a look comes within seconds.
+    // Without hints a look comes a little later.
     .catch(() => async () => undefined)
   return {
     held() {

@@ -10,7 +10,7 @@ import {
   startWorker,
   stopFleet,
 } from '#test/support/schedule-fleet.ts'
-import { judgeReport, median, printReport, round, say } from './report.ts'
+import { type Bound, judgeReport, median, printReport, round, say } from './report.ts'
 import { startPostgres } from './start-postgres.ts'
 import { cpuSeconds } from './usage.ts'
 
@@ -24,6 +24,13 @@ const TTL_MS = 15_000
 const idle = { everySeconds: 86_400, deed: { kind: 'idle' } } as const
 const named = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`task-${i}`, idle]))
+
+export const scheduleBounds = {
+  idle_cpu_percent: { required: 1, goal: 0.5, better: 'less' },
+  idle_redis_operations_per_second: { required: 20, goal: 10, better: 'less' },
+  idle_postgres_operations_per_second: { required: 20, goal: 10, better: 'less' },
+  takeover_max_to_bound: { required: 1, goal: 0.7, better: 'less' },
+} as const satisfies Record<string, Bound>
 
 export interface ScheduleFigures {
   readonly idle_cpu_percent: number
@@ -171,19 +178,6 @@ function histogram(values: readonly number[], bound: number): string {
 }
 
 if (import.meta.main) {
-  const figures = await measureSchedules()
-  const { takeover_max_to_bound, ...rest } = figures
-  printReport(
-    judgeReport(
-      'schedules',
-      rest,
-      { takeover_max_to_bound },
-      {
-        idle_cpu_percent: { required: 1, goal: 0.5, better: 'less' },
-        idle_redis_operations_per_second: { required: 20, goal: 10, better: 'less' },
-        idle_postgres_operations_per_second: { required: 20, goal: 10, better: 'less' },
-        takeover_max_to_bound: { required: 1, goal: 0.7, better: 'less' },
-      },
-    ),
-  )
+  const { takeover_max_to_bound, ...figures } = await measureSchedules()
+  printReport(judgeReport('schedules', figures, { takeover_max_to_bound }, scheduleBounds))
 }

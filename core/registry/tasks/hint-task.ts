@@ -1,4 +1,4 @@
-/** Tells the process that leads a task to look at it now; only a hint, it looks every few seconds anyway. */
+/** Tells the process that leads a task to look at it now; only a hint, it looks several times a minute anyway. */
 import type { RegistryContext } from '../context.ts'
 
 /** The channel on which the runtime's schedules listen. */
