@@ -21,7 +21,8 @@ export interface DeliveryRow {
   state: 'waiting' | 'delivered' | 'failed'
   attempts: number
   due_at: Date | null
-  log: LoggedAttempt[]
+  /** Attempts as JSON objects, comma separated. */
+  log: string
   created_at: Date
   finished_at: Date | null
 }
@@ -50,10 +51,10 @@ export async function insertDeliveries(
        join registry.webhooks w on w.id = r.webhook
        order by r.index
        on conflict on constraint webhook_delivery_once do nothing
-       returning webhook, index, event_id
+       returning webhook, index, id
      )
-     insert into registry.webhook_queue (webhook, index, event_id, attempts, tries, due_at)
-     select webhook, index, event_id, 0, 0, ${NOW(2)} from made returning index`,
+     insert into registry.webhook_queue (webhook, index, delivery, attempts, tries, due_at)
+     select webhook, index, id, 0, 0, ${NOW(2)} from made returning index`,
     [JSON.stringify(rows), time],
   )
   return made.length
@@ -71,10 +72,10 @@ export async function requeueDeliveries(
     `with again as (
        update registry.webhook_deliveries set state = 'waiting', finished_at = null
        where webhook = $1 and index = any($2::bigint[]) and ($3::boolean or state <> 'waiting')
-       returning index, event_id, attempts
+       returning index, id, attempts
      )
-     insert into registry.webhook_queue as q (webhook, index, event_id, attempts, tries, due_at)
-     select $1, index, event_id, attempts, 0, ${NOW(4)} from again
+     insert into registry.webhook_queue as q (webhook, index, delivery, attempts, tries, due_at)
+     select $1, index, id, attempts, 0, ${NOW(4)} from again
      on conflict (webhook, index) do update set tries = 0, due_at = excluded.due_at
      returning q.index`,
     [webhook, indexes.map(String), waitingToo, time],
@@ -99,6 +100,7 @@ export const listRange = (
 
 export interface DueRow {
   index: bigint
+  delivery: string
   event_id: string
   attempts: number
   tries: number
@@ -106,9 +108,9 @@ export interface DueRow {
   place: string
   due: boolean
   envelope: string
-  time: Date
 }
-const DUE = `q.index, q.event_id, q.attempts, q.tries, q.due_at::text as place, j.envelope, j.time`
+const DUE = `q.index, q.delivery, q.attempts, q.tries, q.due_at, q.due_at::text as place, j.id as event_id,
+  j.envelope`
 /** Cuts a page where its documents have the given size; the first row always stays. */
 const cut = (page: string, order: string, bytes: string) =>
   `select * from (
@@ -132,11 +134,12 @@ export const listDue = (
 ) =>
   on.query<DueRow>(
     cut(
-      `select ${DUE}, q.due_at, true as due
-       from registry.webhook_queue q join registry.journal j on j.index = q.index
-       where q.webhook = $1 and q.due_at <= ${NOW(5)}
-         and ($2::timestamptz is null or (q.due_at, q.index) > ($2::timestamptz, $3::bigint))
-       order by q.due_at, q.index limit $4`,
+      `select ${DUE}, true as due from (
+         select * from registry.webhook_queue
+         where webhook = $1 and due_at <= ${NOW(5)}
+           and ($2::timestamptz is null or (due_at, index) > ($2::timestamptz, $3::bigint))
+         order by due_at, index limit $4) q
+       join registry.journal j on j.index = q.index`,
       'due_at, index',
       '$6',
     ),
@@ -153,9 +156,10 @@ export const listInOrder = (
 ) =>
   on.query<DueRow>(
     cut(
-      `select ${DUE}, q.due_at <= ${NOW(4)} as due
-       from registry.webhook_queue q join registry.journal j on j.index = q.index
-       where q.webhook = $1 and q.index > $2 order by q.index limit $3`,
+      `select ${DUE}, q.due_at <= ${NOW(4)} as due from (
+         select * from registry.webhook_queue where webhook = $1 and index > $2
+         order by index limit $3) q
+       join registry.journal j on j.index = q.index`,
       'index',
       '$5',
     ),
@@ -164,6 +168,7 @@ export const listInOrder = (
 
 export interface AttemptResult {
   index: bigint
+  delivery: string
   state: 'waiting' | 'delivered' | 'failed'
   /** Seconds to the next attempt, where it waits. */
   delay: number
@@ -179,22 +184,26 @@ export const keepResults = (
 ) =>
   tx.query(
     `with results as (
-       select * from unnest($2::bigint[], $3::text[], $4::float8[], $5::text[]) as r(index, state, delay, attempt)
+       select * from unnest($2::bigint[], $3::uuid[], $4::text[], $5::float8[], $6::text[])
+         as r(index, delivery, state, delay, attempt)
      ), ended as (
        delete from registry.webhook_queue q using results r
-       where q.webhook = $1 and q.index = r.index and r.state <> 'waiting'
+       where q.webhook = $1 and q.index = any($2::bigint[]) and q.index = r.index and r.state <> 'waiting'
      ), later as (
        update registry.webhook_queue q set attempts = q.attempts + 1, tries = q.tries + 1,
-         due_at = ${NOW(7)} + make_interval(secs => r.delay)
-       from results r where q.webhook = $1 and q.index = r.index and r.state = 'waiting'
+         due_at = ${NOW(8)} + make_interval(secs => r.delay)
+       from results r
+       where q.webhook = $1 and q.index = any($2::bigint[]) and q.index = r.index and r.state = 'waiting'
      )
      update registry.webhook_deliveries d set state = r.state, attempts = d.attempts + 1,
-       finished_at = case when r.state = 'waiting' then null else ${NOW(7)} end,
-       log = (case when jsonb_array_length(d.log) >= $6 then d.log - 0 else d.log end) || r.attempt::jsonb
-     from results r where d.webhook = $1 and d.index = r.index and d.state = 'waiting'`,
+       finished_at = case when r.state = 'waiting' then null else ${NOW(8)} end,
+       log = case when d.log = '' then r.attempt when d.attempts < $7 then d.log || ',' || r.attempt
+         else d.log end
+     from results r where d.id = r.delivery and d.state = 'waiting'`,
     [
       webhook,
       results.map(({ index }) => String(index)),
+      results.map(({ delivery }) => delivery),
       results.map(({ state }) => state),
       results.map(({ delay }) => delay),
       results.map(({ attempt }) => JSON.stringify(attempt)),
@@ -222,9 +231,9 @@ export async function insertTest(
   const rows = await tx.query<DeliveryRow>(
     `insert into registry.webhook_deliveries as d
        (id, webhook, event_id, type, body, state, attempts, log, created_at, finished_at)
-     select $1, w.id, $3, 'webhook.test', $4, $5, 1, $6::jsonb, ${NOW(7)}, ${NOW(7)}
+     select $1, w.id, $3, 'webhook.test', $4, $5, 1, $6, ${NOW(7)}, ${NOW(7)}
      from registry.webhooks w where w.id = $2 returning ${COLUMNS}, null::timestamptz as due_at`,
-    [row.id, row.webhook, row.eventId, row.body, row.state, JSON.stringify([row.attempt]), time],
+    [row.id, row.webhook, row.eventId, row.body, row.state, JSON.stringify(row.attempt), time],
   )
   return rows[0]
 }

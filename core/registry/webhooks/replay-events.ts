@@ -40,7 +40,7 @@ export async function replayEvents(
 ): Promise<{ from: number; to: number; queued: number }> {
   await requireWebhook(ctx, ctx.db, id)
   if (to < from || to - from >= REPLAY_MAX) {
-    const detail = `must be from ${from} to ${from + REPLAY_MAX - 1}: a replay looks at ${REPLAY_MAX} indexes at most`
+    const detail = `must lie between ${from} and ${from + REPLAY_MAX - 1}: a replay looks at ${REPLAY_MAX} indexes at most`
     throw fail('out_of_bounds', `/to: ${detail}`, {
       errors: [{ pointer: '/to', code: 'out_of_bounds', detail }],
     })

@@ -13,7 +13,7 @@ export const ATTEMPT_TIMEOUT_MS = 15_000
 /** Bytes of an answer that are read; of a failing one the beginning is kept. */
 export const ANSWER_BYTES_MAX = 4096
 export const EXCERPT_CHARACTERS_MAX = 500
-/** Attempts of a delivery that its log keeps. */
+/** Attempts of a delivery that its log keeps, the first ones: more than two whole rounds. */
 export const LOG_MAX = 25
 /** Deliveries are kept so long, then dropped with their logs; the journal keeps the events. */
 export const KEPT_SECONDS = 30 * 86_400
@@ -92,10 +92,19 @@ export function excerptOf(body: Uint8Array): string | null {
 }
 
 /** The body of a delivery: the event's document with its index, and the member that Standard Webhooks names. */
-export function writeBody(envelope: string, index: bigint | null, time: Date): string {
-  const timestamp = `"timestamp":${JSON.stringify(time.toISOString())}`
+export function writeBody(envelope: string, index: bigint | null): string {
+  const timestamp = `"timestamp":${JSON.stringify(timeOf(envelope))}`
   return `{${timestamp}${index === null ? '' : `,"index":${index}`},${envelope.slice(1)}`
 }
+
+/** Its time. Before `data` no member can hold another "time": the document need not be parsed then. */
+function timeOf(envelope: string): string {
+  const at = envelope.indexOf(TIME)
+  const data = envelope.indexOf('"data":')
+  if (at === -1 || (data !== -1 && data < at)) return String(JSON.parse(envelope).time)
+  return envelope.slice(at + TIME.length, envelope.indexOf('"', at + TIME.length))
+}
+const TIME = '"time":"'
 
 /** The document of a test. */
 export const writeTest = (facts: { id: string; registry: string; webhook: string; time: Date }): string =>

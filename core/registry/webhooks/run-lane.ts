@@ -115,7 +115,7 @@ async function sendPage(lane: Lane, rows: readonly DueRow[]): Promise<AttemptRes
       const row = rows[next++]
       if (!row) return
       const at = lane.ctx.clock.now().toISOString()
-      const body = writeBody(row.envelope, row.index, row.time)
+      const body = writeBody(row.envelope, row.index)
       const outcome = await attemptDelivery(lane.ctx, lane.webhook.url, lane.signers, {
         id: row.event_id,
         body,
@@ -125,7 +125,8 @@ async function sendPage(lane: Lane, rows: readonly DueRow[]): Promise<AttemptRes
         if (lane.ctx.signal.aborted) return null
         throw error
       })
-      if (outcome) results.push({ index: row.index, ...judge(lane, row, outcome, at) })
+      if (outcome)
+        results.push({ index: row.index, delivery: row.delivery, ...judge(lane, row, outcome, at) })
     }
     lane.stopped = true
   }
@@ -135,7 +136,12 @@ async function sendPage(lane: Lane, rows: readonly DueRow[]): Promise<AttemptRes
 }
 
 /** What an outcome means for the delivery, and for the endpoint. */
-function judge(lane: Lane, row: DueRow, outcome: AttemptOutcome, at: string): Omit<AttemptResult, 'index'> {
+function judge(
+  lane: Lane,
+  row: DueRow,
+  outcome: AttemptOutcome,
+  at: string,
+): Omit<AttemptResult, 'index' | 'delivery'> {
   const { status, error, excerpt } = outcome
   const number = row.attempts + 1
   const attempt = { number, at, duration_ms: outcome.durationMs, status, error, excerpt }

@@ -42,7 +42,7 @@ export const showDelivery = (row: DeliveryRow): Delivery => ({
   state: row.state,
   attempts: row.attempts,
   next_attempt_at: row.due_at?.toISOString() ?? null,
-  log: row.log,
+  log: JSON.parse(`[${row.log}]`) as Delivery['log'],
   created_at: row.created_at.toISOString(),
   finished_at: row.finished_at?.toISOString() ?? null,
 })

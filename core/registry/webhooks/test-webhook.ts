@@ -14,7 +14,7 @@ export async function testWebhook(ctx: RegistryContext, id: string): Promise<Del
   const now = ctx.clock.now()
   const eventId = ctx.newId()
   const document = writeTest({ id: eventId, registry: ctx.config.REGISTRY_NAME, webhook: id, time: now })
-  const body = writeBody(document, null, now)
+  const body = writeBody(document, null)
   const beforeGood = webhook.secret_before_until !== null && webhook.secret_before_until > now
   const signers = signersOf(ctx, webhook, beforeGood)
   const outcome = await attemptDelivery(ctx, webhook.url, signers, { id: eventId, body })
