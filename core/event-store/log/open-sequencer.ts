@@ -51,6 +51,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
 /** Opens it. It holds no lock: each group is written only if the head still is what the group was made for. */
 export function openSequencer(options: SequencerOptions): Sequencer {
   const queue: Waiting[] = []
@@ -109,9 +111,12 @@ export function openSequencer(options: SequencerOptions): Sequencer {
   }
   const run = async () => {
     busy = true
-    // What arrives in the same turn of the event loop travels together.
-    await Promise.resolve()
-    while (queue.length > 0) await runGroup(take())
+    // Callers that were answered together come back together: who is about to ask again travels with the next group, or
+    // each commit would carry a few and the rest would wait for the one after it.
+    do {
+      await nextTurn()
+      if (queue.length > 0) await runGroup(take())
+    } while (queue.length > 0)
     busy = false
   }
   return {

@@ -121,20 +121,11 @@ export const insertEquivocation = (
     [found.source, found.sequence, found.index, found.entry, found.actor, rowsMax, now],
   )
 
-/** The hashes of tiles as far as they exist: full ones as kept, partial ones from the level below or from the entries. */
+/** The hashes of tiles as far as they exist; null: none yet. */
 export const findTiles = (on: Queryable, levels: readonly number[], indexes: readonly number[]) =>
   on.query<{ level: number; index: bigint; hashes: Uint8Array | null }>(
-    `select k.level, k.index, coalesce(
-       (select t.hashes from event_store.tiles t where t.level = k.level and t.index = k.index),
-       case when k.level > 0 then
-         (select string_agg(t.root, ''::bytea order by t.index) from event_store.tiles t
-          where t.level = k.level - 1 and t.index >= k.index * 256 and t.index < k.index * 256 + 256)
-       else
-         (select string_agg(sha256('\\x00'::bytea || e.entry), ''::bytea order by e.index) from event_store.entries e
-          where e.index >= k.index * 256 and e.index < k.index * 256 + 256)
-       end) as hashes
-     from unnest($1::smallint[], $2::bigint[]) k(level, index)`,
-    [levels.map(String), indexes.map(String)],
+    'select r.level, r.index, r.hashes from event_store.read_tiles($1::smallint[], $2::bigint[]) r',
+    [numbers(levels), numbers(indexes)],
   )
 
 /** Entries from an index up to another one (exclusive), in order. */

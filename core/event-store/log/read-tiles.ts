@@ -6,15 +6,16 @@ import { findHead, findTiles, listEntries } from './queries.ts'
 
 export type TileReader = (level: number, tile: number) => Uint8Array
 
-/** Reads several tiles at once, as far as they exist now. */
+/** Reads several tiles at once, with at least the hashes that the tree of `size` leaves has in them. */
 export async function readTiles(
   ctx: Pick<EventStoreContext, 'db' | 'tiles'>,
   wanted: readonly { level: number; tile: number }[],
+  size: number,
 ): Promise<TileReader> {
   const keys = new Map(wanted.map((one) => [`${one.level}/${one.tile}`, one]))
   const found = new Map<string, Uint8Array | null>()
   for (const [key, { level, tile }] of keys) {
-    const kept = ctx.tiles.get(level, tile)
+    const kept = ctx.tiles.get(level, tile, widthIn(size, level, tile))
     if (kept) found.set(key, kept)
   }
   const list = [...keys].filter(([key]) => !found.has(key)).map(([, one]) => one)
@@ -38,9 +39,9 @@ export async function readTile(
   ctx: EventStoreContext,
   { level, index, width }: { level: number; index: number; width: number },
 ): Promise<Uint8Array | null> {
-  const { size } = await findHead(ctx.db)
-  if (widthIn(Number(size), level, index) < width) return null
-  const read = await readTiles(ctx, [{ level, tile: index }])
+  const size = Number((await findHead(ctx.db)).size)
+  if (widthIn(size, level, index) < width) return null
+  const read = await readTiles(ctx, [{ level, tile: index }], size)
   const bytes = read(level, index).subarray(0, width * HASH_BYTES)
   return bytes.length === width * HASH_BYTES ? bytes : null
 }

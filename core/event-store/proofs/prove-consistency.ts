@@ -22,7 +22,7 @@ export async function proveConsistency(
   if (second > head.size || first > second)
     throw fail('not_found', `The log has ${head.size} entries: there is nothing from ${first} to ${second}.`)
   const roots = [first, second].filter((size) => size > 0).map((size) => nodesOf(0, size))
-  const folded = await foldSteps(ctx, [...roots, ...consistencySteps(first, second)])
+  const folded = await foldSteps(ctx, [...roots, ...consistencySteps(first, second)], second)
   const rootOf = (size: number) => (size === 0 ? EMPTY_ROOT : (folded.shift() as Hash))
   const [firstRoot, secondRoot] = [rootOf(first), rootOf(second)]
   return {

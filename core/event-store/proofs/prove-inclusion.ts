@@ -10,12 +10,13 @@ import type { EventStoreContext } from '../context.ts'
 import { findPlace, readEntry, readHead } from '../log/read-log.ts'
 import { readTiles } from '../log/read-tiles.ts'
 
-/** The folds over lists of subtrees, from as few reads as there are tiles. */
+/** The folds over lists of subtrees of the tree of `size` leaves, from as few reads as there are tiles. */
 export async function foldSteps(
   ctx: Pick<EventStoreContext, 'db' | 'tiles'>,
   steps: readonly (readonly Node[])[],
+  size: number,
 ): Promise<Hash[]> {
-  const read = await readTiles(ctx, steps.flat().map(placeOf))
+  const read = await readTiles(ctx, steps.flat().map(placeOf), size)
   return steps.map((nodes) => foldNodes(nodes, read))
 }
 
@@ -34,7 +35,7 @@ export async function proveInclusion(
   const leaf = { height: 0, index: query.index }
   // The root of the newest tree stands in the head.
   const whole = size === head.size ? [] : [nodesOf(0, size)]
-  const folded = await foldSteps(ctx, [[leaf], ...whole, ...inclusionSteps(query.index, size)])
+  const folded = await foldSteps(ctx, [[leaf], ...whole, ...inclusionSteps(query.index, size)], size)
   const leafHash = folded.shift() as Hash
   const root = whole.length > 0 ? (folded.shift() as Hash) : head.root
   return {
@@ -59,7 +60,8 @@ export async function writeReceipt(
   const entry = index === null ? null : await readEntry(ctx, index)
   if (index === null || entry === null || index >= head.size)
     throw fail('not_found', 'The log does not hold that entry.')
-  const [leaf, ...proof] = await foldSteps(ctx, [[{ height: 0, index }], ...inclusionSteps(index, head.size)])
+  const steps = [[{ height: 0, index }], ...inclusionSteps(index, head.size)]
+  const [leaf, ...proof] = await foldSteps(ctx, steps, head.size)
   // The tile and the entry are kept apart: a proof that would not verify is not given out.
   if (!leaf || !Buffer.from(leaf).equals(hashLeaf(entry)))
     throw new Error(`entry ${index} is not the one that the tree holds`)
