@@ -634,18 +634,18 @@ create table registry.webhook_deliveries (
   body text,
   state text not null check (state in ('waiting', 'delivered', 'failed')),
   attempts integer not null default 0,
-  log jsonb not null default '[]',
+  log text not null default '',        -- JSON objects, comma separated: appended to without being parsed
   created_at timestamptz not null,
   finished_at timestamptz,
   constraint webhook_delivery_once unique (webhook, index),
   check ((index is null) = (body is not null))
-) with (fillfactor = 70);
+) with (fillfactor = 50);
 create index webhook_deliveries_list on registry.webhook_deliveries (webhook, id);
 -- Deliveries that wait, and since when each is due.
 create table registry.webhook_queue (
   webhook uuid not null references registry.webhooks (id) on delete cascade,
   index bigint not null,
-  event_id uuid not null,
+  delivery uuid not null,
   attempts integer not null,
   tries integer not null,              -- attempts of the present round: a redelivery begins a new one
   due_at timestamptz not null,
