@@ -40,7 +40,8 @@ export async function replayEvents(
 ): Promise<{ from: number; to: number; queued: number }> {
   await requireWebhook(ctx, ctx.db, id)
   if (to < from || to - from >= REPLAY_MAX) {
-    const detail = `must lie between ${from} and ${from + REPLAY_MAX - 1}: a replay looks at ${REPLAY_MAX} indexes at most`
+    const last = from + REPLAY_MAX - 1
+    const detail = `must be at least /from and at most ${last}: a replay looks at ${REPLAY_MAX} indexes`
     throw fail('out_of_bounds', `/to: ${detail}`, {
       errors: [{ pointer: '/to', code: 'out_of_bounds', detail }],
     })
