@@ -1,9 +1,7 @@
 /** Payment tokens: promised by a payer, verified and redeemed by a payee. */
-import type { RequestOptions, Transport } from './transport.ts'
+
 import type {
   IssuedPaymentToken,
-  Page,
-  PageQuery,
   PaymentToken,
   RedeemedPaymentToken,
   TokenOrder,
@@ -12,7 +10,9 @@ import type {
   X402Settlement,
   X402Supported,
   X402Verification,
-} from './wire.ts'
+} from './payment-wire.ts'
+import type { RequestOptions, Transport } from './transport.ts'
+import type { Page, PageQuery } from './wire.ts'
 
 const at = (id: string) => `/payments/tokens/${encodeURIComponent(id)}`
 

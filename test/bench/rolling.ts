@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type FourWorkers, startFourWorkers } from '#test/support/four-workers.ts'
+import { type FourWorkers, startFourWorkers } from '#test/support/crew/four-workers.ts'
+import { type Landed, type Shot, sendSteadily } from '#test/support/crew/steady-load.ts'
 import { dataFolder, freePort } from '#test/support/process.ts'
-import { type Landed, type Shot, sendSteadily } from '#test/support/steady-load.ts'
 import { judgeReport, printReport, round, say } from './report.ts'
 import { startPostgres } from './start-postgres.ts'
 

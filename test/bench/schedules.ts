@@ -1,7 +1,7 @@
 /** What the scheduler costs while nothing is due, and how long a takeover takes: 15 tasks, two hosts of four workers. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { openPg } from '#core/platform/database/pg.ts'
-import { startRedis } from '#test/support/own-redis.ts'
+import { startRedis } from '#test/support/crew/own-redis.ts'
 import {
   type FleetWorker,
   leaderOf,
@@ -9,7 +9,7 @@ import {
   startFleet,
   startWorker,
   stopFleet,
-} from '#test/support/schedule-fleet.ts'
+} from '#test/support/crew/schedule-fleet.ts'
 import { type Bound, judgeReport, median, printReport, round, say } from './report.ts'
 import { startPostgres } from './start-postgres.ts'
 import { cpuSeconds } from './usage.ts'

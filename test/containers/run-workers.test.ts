@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type Crew, startCrew } from '#test/support/crew.ts'
-import { sendSteadily } from '#test/support/steady-load.ts'
+import { type Crew, startCrew } from '#test/support/crew/crew.ts'
+import { sendSteadily } from '#test/support/crew/steady-load.ts'
 
 // Each test starts several processes: on a busy machine that takes its time.
 vi.setConfig({ testTimeout: 120_000 })

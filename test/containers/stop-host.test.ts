@@ -1,8 +1,8 @@
 /** The notice of a stop, seen from outside: readyz tells, everything else is served until the port closes. */
 import { afterAll, expect, test } from 'vitest'
+import { openSender } from '#test/support/crew/steady-load.ts'
 import { dataFolder, freePort, startProcess } from '#test/support/process.ts'
 import { openSocket } from '#test/support/socket.ts'
-import { openSender } from '#test/support/steady-load.ts'
 
 const folder = dataFolder()
 const host = await startProcess(folder.path, await freePort(), {

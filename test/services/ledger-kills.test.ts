@@ -1,8 +1,8 @@
 /** SIGKILL under load of what the ledger stands on: every acknowledged transfer is there, none twice. */
 import { expect, test } from 'vitest'
 import { installedMajors } from '#test/bench/start-postgres.ts'
-import { expectExact } from '#test/support/kill-proofs.ts'
-import { killKinds, startKillWorld } from '#test/support/kill-series.ts'
+import { expectExact } from '#test/support/ledger/kill-proofs.ts'
+import { killKinds, startKillWorld } from '#test/support/ledger/kill-series.ts'
 
 const seed = Number(process.env.KILL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const hasServer = installedMajors().length > 0

@@ -1,11 +1,16 @@
 /** Four workers on PostgreSQL and Redis: rolled, killed and cut off from Redis under load; limits, metrics and streams are one. */
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  type FourWorkers,
+  REDIS_DATABASE,
+  startFourWorkers,
+  WORKERS,
+} from '#test/support/crew/four-workers.ts'
+import { type Landed, type Shot, sendSteadily } from '#test/support/crew/steady-load.ts'
 import { followEvents } from '#test/support/follow-events.ts'
-import { type FourWorkers, REDIS_DATABASE, startFourWorkers, WORKERS } from '#test/support/four-workers.ts'
 import { PROCESS_OPERATOR_KEY } from '#test/support/process.ts'
 import { serverUrl } from '#test/support/services.ts'
-import { type Landed, type Shot, sendSteadily } from '#test/support/steady-load.ts'
 
 const server = serverUrl('TEST_DATABASE_URL')
 const redis = serverUrl('REDIS_TEST_URL')

@@ -1,7 +1,7 @@
 /** The long series of kills: SOAK_KILLS (60) in a random order, the ledger proven after every tenth. */
 import { expect, test } from 'vitest'
-import { expectExact } from '#test/support/kill-proofs.ts'
-import { type KillKind, killKinds, startKillWorld } from '#test/support/kill-series.ts'
+import { expectExact } from '#test/support/ledger/kill-proofs.ts'
+import { type KillKind, killKinds, startKillWorld } from '#test/support/ledger/kill-series.ts'
 import { seededRandom } from '#test/support/random.ts'
 
 const KILLS = Number(process.env.SOAK_KILLS ?? 60)

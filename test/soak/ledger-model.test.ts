@@ -1,6 +1,6 @@
 /** Thousands of sequences against the ledger in memory; SOAK_RUNS asks for another number. */
 import { test } from 'vitest'
-import { checkModel } from '#test/support/ledger-steps.ts'
+import { checkModel } from '#test/support/ledger/ledger-steps.ts'
 import { startTeg } from '#test/support/teg.ts'
 
 const RUNS = Number(process.env.SOAK_RUNS ?? 3000)

@@ -3,14 +3,14 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { installedMajors, startPostgres } from '#test/bench/start-postgres.ts'
 import { childrenOf } from '#test/bench/usage.ts'
-import { hasRedis, startRedis } from '#test/support/own-redis.ts'
+import { hasRedis, startRedis } from '#test/support/crew/own-redis.ts'
 import {
   proofDatabase,
   readLedger,
   startFleet,
   startWorker,
   stopFleet,
-} from '#test/support/schedule-fleet.ts'
+} from '#test/support/crew/schedule-fleet.ts'
 
 const SECONDS = Number(process.env.SOAK_SECONDS ?? 300)
 const TASKS = 15

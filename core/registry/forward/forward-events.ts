@@ -1,8 +1,9 @@
 /** Tells the EventStore what the journal holds: the same bytes for ever, in order, and keeps its receipts. */
+
+import { targetBits } from '#core/base/emission-policy.ts'
 import type { Verifier } from '#core/base/tlog/note.ts'
 import type { RegistryContext } from '../context.ts'
 import { type EventStoreClient, EventStoreRefusal } from '../event-store-client.ts'
-import { targetBits } from '../policies/rules.ts'
 import {
   findForwarder,
   insertReceipts,

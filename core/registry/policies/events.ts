@@ -1,6 +1,7 @@
 /** What a change of policies emits; only operators and auditors see it. */
+
+import type { Policy } from '#core/base/emission-policy.ts'
 import type { Emission } from '#core/platform/outbox.ts'
-import type { Policy } from './rules.ts'
 
 export const policyChanged = (
   version: bigint,

@@ -1,21 +1,8 @@
 /** Statements of emission policies. */
+
+import type { Policy } from '#core/base/emission-policy.ts'
 import type { Queryable, Transaction } from '#core/platform/database/database.ts'
-import type { Policy } from './rules.ts'
-
-export interface PolicySetRow {
-  version: bigint
-  policies: Policy[]
-  actor: string
-  created_at: Date
-}
-
-/** The set in force; undefined where there has never been one. */
-export async function findPolicySet(on: Queryable): Promise<PolicySetRow | undefined> {
-  const rows = await on.query<PolicySetRow>(
-    'select version, policies, actor, created_at from registry.policy_sets order by version desc limit 1',
-  )
-  return rows[0]
-}
+import type { PolicySetRow } from '../stream/find-policy-set.ts'
 
 /** One change at a time; who waits sees what the one before has made. */
 export const lockPolicies = (tx: Transaction) =>

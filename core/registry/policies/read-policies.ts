@@ -1,7 +1,8 @@
 /** Reads the emission policies in force. */
+
+import { FLOOR } from '#core/base/emission-policy.ts'
 import type { RegistryContext } from '../context.ts'
-import { findPolicySet, type PolicySetRow } from './queries.ts'
-import { FLOOR } from './rules.ts'
+import { findPolicySet, type PolicySetRow } from '../stream/find-policy-set.ts'
 import type { PoliciesOut } from './schema.ts'
 
 /** The set in force, with the floor below which none reaches. */

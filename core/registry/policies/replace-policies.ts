@@ -1,14 +1,15 @@
 /** Replaces the emission policies: the new set, its event and the audit trail in one transaction. */
 import { principalOf } from '#core/base/caller.ts'
+import { judgePolicies, type Policy } from '#core/base/emission-policy.ts'
 import { emitEvent } from '#core/platform/outbox.ts'
 import { recordAct } from '../audit/record-act.ts'
 import type { RegistryContext } from '../context.ts'
-import { eventTypes } from '../stream/events.ts'
+import { findPolicySet } from '../stream/find-policy-set.ts'
+import { listEventTypes } from '../stream/list-event-types.ts'
 import { fail } from './errors.ts'
 import { policyChanged } from './events.ts'
-import { findPolicySet, insertPolicySet, lockPolicies } from './queries.ts'
+import { insertPolicySet, lockPolicies } from './queries.ts'
 import { showPolicies } from './read-policies.ts'
-import { judgePolicies, type Policy } from './rules.ts'
 import type { PoliciesOut } from './schema.ts'
 
 /**
@@ -46,7 +47,10 @@ export async function replacePolicies(
 
 /** @throws 422 out_of_bounds with all faults */
 export function refuseFaults(policies: readonly Policy[]): void {
-  const faults = judgePolicies(policies, Object.keys(eventTypes))
+  const faults = judgePolicies(
+    policies,
+    listEventTypes().items.map(({ type }) => type),
+  )
   if (faults.length === 0) return
   throw fail('out_of_bounds', faults.map(({ detail }) => detail).join('; '), {
     errors: faults.map(({ pointer, detail }) => ({ pointer, code: 'out_of_bounds', detail })),

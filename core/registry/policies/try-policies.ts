@@ -1,8 +1,9 @@
 /** Tries a set of emission policies on events that the journal holds, without any effect. */
+
+import { applyPolicies, isFloor, type Policy, type Target, targetBits } from '#core/base/emission-policy.ts'
 import type { RegistryContext } from '../context.ts'
 import { listNewest } from './queries.ts'
 import { refuseFaults } from './replace-policies.ts'
-import { applyPolicies, isFloor, type Policy, type Target, targetBits } from './rules.ts'
 import type { DryRunOut } from './schema.ts'
 
 type Line = DryRunOut['types'][number]

@@ -1,4 +1,6 @@
 /** The one reader of the journal in a process: reads each row once, by index, and feeds all followers from memory. */
+
+import { targetBits } from '#core/base/emission-policy.ts'
 import { openTrie } from '#core/base/pattern-trie.ts'
 import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.ts'
 import type { Resources } from '#core/platform/context.ts'
@@ -10,7 +12,6 @@ import {
   STREAMS_PER_PRINCIPAL,
   STREAMS_TOTAL,
 } from '#core/platform/event-feed.ts'
-import { targetBits } from '../policies/rules.ts'
 import { findHead, type JournalRow, listJournal } from './queries.ts'
 import { JOURNAL_CHANNEL } from './relay-events.ts'
 import { mayRead, viewerOf, withLedgerIndex } from './rules.ts'

@@ -1,11 +1,12 @@
 /** Moves committed facts of both outboxes into the journal: contiguous indexes, exact bytes, each fact once. */
+
+import { applyPolicies, noPolicies } from '#core/base/emission-policy.ts'
 import { SALT_BYTES } from '#core/base/tlog/commitment.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { OutboxItem } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
-import { findPolicySet } from '../policies/queries.ts'
-import { applyPolicies, noPolicies } from '../policies/rules.ts'
 import { RelayHalted } from './errors.ts'
+import { findPolicySet } from './find-policy-set.ts'
 import {
   advanceHead,
   advanceSource,

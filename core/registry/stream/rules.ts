@@ -1,7 +1,7 @@
 /** Decides who may read an event, and what its document is. */
 import { isDeepStrictEqual } from 'node:util'
 import { type Caller, hasRole } from '#core/base/caller.ts'
-import { withoutMasked } from '../policies/rules.ts'
+import { withoutMasked } from '#core/base/emission-policy.ts'
 
 /** What a caller may see beside public events. */
 export interface Viewer {

@@ -1,8 +1,9 @@
 /** Queues events for the webhooks that want them and may see them: one delivery per webhook and index. */
+
+import { targetBits } from '#core/base/emission-policy.ts'
 import { openTrie, type PatternTrie } from '#core/base/pattern-trie.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
-import { targetBits } from '../policies/rules.ts'
 import { insertDeliveries } from './delivery-queries.ts'
 import { type ListenerRow, listListeners, readSetVersion } from './queries.ts'
 import { idsInOrder } from './rules.ts'

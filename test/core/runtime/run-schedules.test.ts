@@ -6,8 +6,8 @@ import { slotAt } from '#core/platform/tasks/slots.ts'
 import { readTasks } from '#core/registry/tasks/read-tasks.ts'
 import type { Run } from '#core/runtime/define-schedule.ts'
 import { testClock } from '#test/support/clock.ts'
+import { runsOf, scheduleWorld } from '#test/support/crew/schedule-world.ts'
 import { testDatabase } from '#test/support/database.ts'
-import { runsOf, scheduleWorld } from '#test/support/schedule-world.ts'
 
 const db = await testDatabase()
 beforeEach(async () => {

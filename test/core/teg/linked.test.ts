@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { silentLog } from '#core/platform/log.ts'
 import { openGate } from '#core/teg/ledger/open-gate.ts'
 import { Command, type Outcome } from '#core/wire/teg.ts'
-import { findFaults } from '#test/support/ledger-faults.ts'
+import { findFaults } from '#test/support/ledger/ledger-faults.ts'
 import { anyCall, grant, newAgent, startTeg, transfer } from '#test/support/teg.ts'
 
 const t = await startTeg()

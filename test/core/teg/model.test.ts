@@ -1,6 +1,6 @@
 /** The gate against the ledger in memory: random batches on few, tight accounts; far more of them on a server. */
 import { test } from 'vitest'
-import { checkModel } from '#test/support/ledger-steps.ts'
+import { checkModel } from '#test/support/ledger/ledger-steps.ts'
 import { startTeg } from '#test/support/teg.ts'
 
 const RUNS = Number(process.env.SOAK_RUNS ?? (process.env.TEST_DATABASE_URL ? 300 : 10))

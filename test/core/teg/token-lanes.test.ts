@@ -5,7 +5,7 @@ import type { Database } from '#core/platform/database/database.ts'
 import { silentLog } from '#core/platform/log.ts'
 import { type Gate, openGate } from '#core/teg/ledger/open-gate.ts'
 import { Command, type Outcome } from '#core/wire/teg.ts'
-import { findFaults } from '#test/support/ledger-faults.ts'
+import { findFaults } from '#test/support/ledger/ledger-faults.ts'
 import {
   anyCall,
   burn,

@@ -1,7 +1,7 @@
 /** Payment tokens in the gate: holds, one use, audience, expiry by the gate's clock, one winner. */
 import { describe, expect, test } from 'vitest'
 import type { Outcome } from '#core/wire/teg.ts'
-import { findFaults } from '#test/support/ledger-faults.ts'
+import { findFaults } from '#test/support/ledger/ledger-faults.ts'
 import {
   anyCall,
   cancelToken,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '#core/platform/database/database.ts'
 import { installedMajors, type PrivatePostgres, startPostgres } from '#test/bench/start-postgres.ts'
 import { childrenOf } from '#test/bench/usage.ts'
-import { hasRedis, type OwnRedis, startRedis } from '#test/support/own-redis.ts'
+import { hasRedis, type OwnRedis, startRedis } from '#test/support/crew/own-redis.ts'
 import {
   type FleetWorker,
   type Ledger,
@@ -13,8 +13,8 @@ import {
   startFleet,
   startWorker,
   stopFleet,
-} from '#test/support/schedule-fleet.ts'
-import type { WorkerSpec } from '#test/support/schedule-worker.ts'
+} from '#test/support/crew/schedule-fleet.ts'
+import type { WorkerSpec } from '#test/support/crew/schedule-worker.ts'
 
 const present = installedMajors().length > 0 && hasRedis()
 if (!present && process.env.REQUIRE_SERVICES === '1')

@@ -7,15 +7,15 @@ import { silentLog } from '#core/platform/log.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { buildTeg } from '#host/build-teg.ts'
 import { installedMajors, type PrivatePostgres, startPostgres } from '#test/bench/start-postgres.ts'
-import { hasRedis, type OwnRedis, startRedis } from '#test/support/own-redis.ts'
+import { hasRedis, type OwnRedis, startRedis } from '#test/support/crew/own-redis.ts'
 import {
   type FleetWorker,
   proofDatabase,
   readLedger,
   startWorker,
   stopFleet,
-} from '#test/support/schedule-fleet.ts'
-import type { Deed, Told, WorkerSpec } from '#test/support/schedule-worker.ts'
+} from '#test/support/crew/schedule-fleet.ts'
+import type { Deed, Told, WorkerSpec } from '#test/support/crew/schedule-worker.ts'
 
 const present = installedMajors().length > 0 && hasRedis()
 if (!present && process.env.REQUIRE_SERVICES === '1')

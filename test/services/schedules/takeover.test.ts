@@ -2,14 +2,14 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '#core/platform/database/database.ts'
 import { installedMajors, type PrivatePostgres, startPostgres } from '#test/bench/start-postgres.ts'
-import { hasRedis, type OwnRedis, startRedis } from '#test/support/own-redis.ts'
+import { hasRedis, type OwnRedis, startRedis } from '#test/support/crew/own-redis.ts'
 import {
   type FleetWorker,
   leaderOf,
   proofDatabase,
   startWorker,
   stopFleet,
-} from '#test/support/schedule-fleet.ts'
+} from '#test/support/crew/schedule-fleet.ts'
 
 const present = installedMajors().length > 0 && hasRedis()
 if (!present && process.env.REQUIRE_SERVICES === '1')

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { openPg } from '#core/platform/database/pg.ts'
 import { card10 } from '#test/core/registry/agents/sample-cards.ts'
-import { dataFolder, freePort, type Running, readMailToken, startProcess } from './process.ts'
-import { signUp } from './sign-up.ts'
+import { dataFolder, freePort, type Running, readMailToken, startProcess } from '#test/support/process.ts'
+import { signUp } from '#test/support/sign-up.ts'
+import { openTcpProxy, type TcpProxy } from '#test/support/tcp-proxy.ts'
 import { openSender, type Sender, type Shot } from './steady-load.ts'
-import { openTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
 export const WORKERS = 4
 /** A part of Redis of its own: other hosts of the same run keep theirs in the first. */

@@ -6,7 +6,7 @@ import {
   judgePolicies,
   type Policy,
   withoutMasked,
-} from '#core/registry/policies/rules.ts'
+} from '#core/base/emission-policy.ts'
 import { eventTypes } from '#core/registry/stream/events.ts'
 
 const salt = new Uint8Array(32).fill(7)

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { freePort } from './process.ts'
+import { freePort } from '#test/support/process.ts'
 
 const START_TIMEOUT_MS = 15_000
 

@@ -8,8 +8,8 @@ import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
 import type { Schedule, Timetable } from '#core/runtime/define-schedule.ts'
 import { startSchedules } from '#core/runtime/run-schedules.ts'
 import type { RunMeasure } from '#core/runtime/schedule-deps.ts'
-import { testClock } from './clock.ts'
-import { fakeTime } from './time.ts'
+import { testClock } from '#test/support/clock.ts'
+import { fakeTime } from '#test/support/time.ts'
 
 export interface RunRow {
   slot: Date

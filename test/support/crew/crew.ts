@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Pace } from '#host/workers/slot.ts'
+import { dataFolder, freePort } from '#test/support/process.ts'
 import type { Orders } from './crew-worker.ts'
-import { dataFolder, freePort } from './process.ts'
 import { openSender, type Sender } from './steady-load.ts'
 
 export interface Crew {

@@ -8,9 +8,9 @@ import { type Database, lostConnection } from '#core/platform/database/database.
 import { openPg } from '#core/platform/database/pg.ts'
 import { startPostgres } from '#test/bench/start-postgres.ts'
 import { childrenOf } from '#test/bench/usage.ts'
-import { seededRandom } from './random.ts'
-import { type Answer, makeApi } from './request.ts'
-import { type ServicePair, seedFunded, startPair } from './service-pair.ts'
+import { seededRandom } from '#test/support/random.ts'
+import { type Answer, makeApi } from '#test/support/request.ts'
+import { type ServicePair, seedFunded, startPair } from '#test/support/service-pair.ts'
 
 export const killKinds = ['postgres', 'teg', 'worker', 'backend'] as const
 export type KillKind = (typeof killKinds)[number]

@@ -3,8 +3,6 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { formatAmount, parseAmount } from '#core/base/amount.ts'
 import type { Command, Outcome } from '#core/wire/teg.ts'
-import { findFaults } from './ledger-faults.ts'
-import { Oracle, type Verdict } from './ledger-oracle.ts'
 import {
   anyCall,
   burn,
@@ -21,7 +19,9 @@ import {
   setStatus,
   type TestTeg,
   transfer,
-} from './teg.ts'
+} from '#test/support/teg.ts'
+import { findFaults } from './ledger-faults.ts'
+import { Oracle, type Verdict } from './ledger-oracle.ts'
 
 const AGENTS = 5
 const is = <T extends string>(op: T) => fc.constant(op)
