@@ -85,7 +85,8 @@ export function makeSender(
 /** A lane: takes all that waits when it becomes free, and has one batch on its way at a time. */
 async function runLane(lanes: Lanes): Promise<void> {
   lanes.busy++
-  await Promise.resolve()
+  // Sockets are read before this goes on: what arrives in one turn of the event loop travels together.
+  await new Promise((next) => setImmediate(next))
   while (lanes.queue.length > 0) {
     const batch = take(lanes)
     if (batch.length > 0) await deliver(lanes, batch)

@@ -12,6 +12,8 @@ import { readTokens } from './token-queries.ts'
 /** Commands that may wait; beyond it nothing more is taken. */
 export const QUEUED_MAX = 20_000
 const LANES_ON_SERVER = 2
+/** A batch is not divided below this: the cost of a call would outweigh what working side by side gains. */
+const SHARE_MIN = 64
 /** Tries of one batch after a deadlock, a rival's key or a lost connection: the keys make a repeat safe. */
 const TRIES_MAX = 4
 
@@ -53,12 +55,12 @@ export function openGate(options: GateOptions): Gate {
   let queued = 0
   let busy = 0
 
-  const take = (): Waiting[] => {
+  const take = (share: number): Waiting[] => {
     let size = 0
     let count = 0
     while (count < queue.length) {
       const next = (queue[count] as Waiting).commands.length
-      if (count > 0 && size + next > COMMANDS_MAX) break
+      if (count > 0 && (size >= share || size + next > COMMANDS_MAX)) break
       size += next
       count++
     }
@@ -71,10 +73,11 @@ export function openGate(options: GateOptions): Gate {
   }
   const run = async () => {
     busy++
-    // What arrives in the same turn of the event loop travels together.
-    await Promise.resolve()
+    // What arrives in the same turn of the event loop travels together: sockets are read before this goes on.
+    await new Promise((next) => setImmediate(next))
     while (queue.length > 0) {
-      const batch = take()
+      const batch = take(shareOf(queued, lanes - busy + 1))
+      if (queue.length > 0 && busy < lanes) void run()
       if (batch.length > 0) await runBatch(options, batch)
     }
     busy--
@@ -95,6 +98,13 @@ export function openGate(options: GateOptions): Gate {
     },
   }
 }
+
+/**
+ * What a lane takes: all, or its part where others are free. Callers that were answered together come again together; a
+ * lane that took them all would leave the others idle for ever, and Node while the database works.
+ */
+const shareOf = (queued: number, free: number): number =>
+  free > 1 ? Math.max(SHARE_MIN, Math.ceil(queued / free)) : COMMANDS_MAX
 
 async function runBatch(options: GateOptions, waiting: readonly Waiting[]): Promise<void> {
   try {
