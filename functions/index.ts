@@ -1,4 +1,5 @@
 /** THE DOORS: every function, its service and the prefix it stands under. Loading is lazy; order is the router's. */
+import type { EventStoreContext } from '#core/event-store/context.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
 import type { Door } from '#core/runtime/define-function.ts'
 import type { TegContext } from '#core/teg/context.ts'
@@ -20,6 +21,8 @@ export const registryDoors = {
     prefix: `${API}/transfers`,
     load: () => import('./registry/transfers.ts'),
   },
+  payments: { service: 'registry', prefix: `${API}/payments`, load: () => import('./registry/payments.ts') },
+  x402: { service: 'registry', prefix: `${API}/x402`, load: () => import('./registry/x402.ts') },
   events: { service: 'registry', prefix: `${API}/events`, load: () => import('./registry/events.ts') },
   webhooks: {
     service: 'registry',
@@ -33,6 +36,11 @@ export const registryDoors = {
     load: () => import('./registry/reactors.ts'),
   },
   operator: { service: 'registry', prefix: `${API}/operator`, load: () => import('./registry/operator.ts') },
+  tasks: {
+    service: 'registry',
+    prefix: `${API}/operator/tasks`,
+    load: () => import('./registry/tasks.ts'),
+  },
   health: { service: 'registry', prefix: '', load: () => import('./registry/health.ts') },
 } as const satisfies Record<string, Door<RegistryContext>>
 
@@ -40,3 +48,9 @@ export const tegDoors = {
   ledger: { service: 'teg', prefix: '', load: () => import('./teg/ledger.ts') },
   tegHealth: { service: 'teg', prefix: '', load: () => import('./teg/health.ts') },
 } as const satisfies Record<string, Door<TegContext>>
+
+export const eventStoreDoors = {
+  storedEvents: { service: 'event-store', prefix: '/events', load: () => import('./event-store/events.ts') },
+  log: { service: 'event-store', prefix: '', load: () => import('./event-store/log.ts') },
+  witness: { service: 'event-store', prefix: '/witness', load: () => import('./event-store/witness.ts') },
+} as const satisfies Record<string, Door<EventStoreContext>>

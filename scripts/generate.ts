@@ -10,7 +10,7 @@ const at = (path: string) => new URL(path, root)
 /** Path -> text of every generated file. */
 export async function generateAll(): Promise<Map<string, string>> {
   const files = new Map<string, string>()
-  for (const service of ['registry', 'teg']) {
+  for (const service of ['registry', 'teg', 'event-store']) {
     files.set(`core/${service}/migrations.generated.ts`, bakeMigrations(readScripts(at(`core/${service}/`))))
   }
   files.set('docs/configuration.md', describeConfig())

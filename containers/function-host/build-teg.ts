@@ -6,6 +6,7 @@ import { composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.t
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import type { TegContext, TegResources } from '#core/teg/context.ts'
 import { openGate } from '#core/teg/ledger/open-gate.ts'
+import { setMinting } from '#core/teg/supply/queries.ts'
 import { tegDoors } from '#functions/index.ts'
 import type { Built } from './build-registry.ts'
 
@@ -22,7 +23,9 @@ export interface TegParts {
 export async function buildTeg(parts: TegParts): Promise<Built<TegResources>> {
   const { config, resources: base } = parts
   const newId = idMaker(base.clock, base.random)
-  const gate = openGate({ db: base.db, clock: base.clock, newId, log: base.log })
+  const minting = config.MINTING_AUTHORITY === 'teg-layer'
+  await setMinting(base.db, minting)
+  const gate = openGate({ db: base.db, clock: base.clock, newId, log: base.log, minting })
   const resources: TegResources = { ...base, config, gate }
   const mounted = await loadDoors<TegContext>(tegDoors, 'teg')
   const wanted = Buffer.from(parts.serviceToken)

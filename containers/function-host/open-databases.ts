@@ -1,9 +1,11 @@
 /** Opens and migrates the databases of the services that this process runs. */
 import { join } from 'node:path'
+import { migrations as eventStoreMigrations } from '#core/event-store/migrations.generated.ts'
 import { type Config, runsService } from '#core/platform/config.ts'
 import type { Database } from '#core/platform/database/database.ts'
 import { migrate } from '#core/platform/database/migrate.ts'
 import { openPg } from '#core/platform/database/pg.ts'
+import { runsEventStore } from '#core/platform/event-store-config.ts'
 import type { Log } from '#core/platform/log.ts'
 import { migrations as registryMigrations } from '#core/registry/migrations.generated.ts'
 import { migrations as tegMigrations } from '#core/teg/migrations.generated.ts'
@@ -12,10 +14,14 @@ import { lockFolder } from './lock-folder.ts'
 export interface Databases {
   readonly registry: Database | null
   readonly teg: Database | null
+  /** The registry's own database where the EventStore runs beside it without one. */
+  readonly eventStore: Database | null
   close(): Promise<void>
 }
 
 const CONNECT_ATTEMPTS = 30
+const migrationsOf = { registry: registryMigrations, teg: tegMigrations, event_store: eventStoreMigrations }
+type Schema = keyof typeof migrationsOf
 
 /**
  * Opens them. Without a URL a service's database is embedded; two embedded services share one.
@@ -44,27 +50,35 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
     closers.push(() => db.close())
     return db
   }
-  const open = async (url: string | undefined, direct: string | undefined, schema: 'registry' | 'teg') => {
+  const open = async (url: string | undefined, direct: string | undefined, schema: Schema) => {
     const db = url ? openServer(url, `ninefold-${schema}`) : await openEmbedded()
-    const migrations = schema === 'registry' ? registryMigrations : tegMigrations
-    if (!direct) return applyTo(db, schema, migrations, log).then(() => db)
-    const own = openPg({ url: direct, max: 1, applicationName: `ninefold-${schema}-migrate` })
-    await applyTo(own, schema, migrations, log).finally(() => own.close())
+    await applyOver(direct, db, schema, log)
     return db
   }
+  const registryDirect = config.DATABASE_URL ? config.DATABASE_DIRECT_URL : undefined
+  const openEventStore = async (registry: Database | null): Promise<Database | null> => {
+    if (!runsEventStore(config)) return null
+    const own = config.EVENT_STORE_DATABASE_URL
+    if (own || !registry) return open(own, own && config.EVENT_STORE_DATABASE_DIRECT_URL, 'event_store')
+    await applyOver(registryDirect, registry, 'event_store', log)
+    return registry
+  }
+  const registry = wantsRegistry ? await open(config.DATABASE_URL, registryDirect, 'registry') : null
   return {
-    registry: wantsRegistry
-      ? await open(
-          config.DATABASE_URL,
-          config.DATABASE_URL ? config.DATABASE_DIRECT_URL : undefined,
-          'registry',
-        )
-      : null,
+    registry,
     teg: wantsTeg ? await open(config.TEG_DATABASE_URL, undefined, 'teg') : null,
+    eventStore: await openEventStore(registry),
     async close() {
       for (const close of closers.reverse()) await close()
     },
   }
+}
+
+/** Migrates over the direct address, where there is one. */
+async function applyOver(direct: string | undefined, db: Database, schema: Schema, log: Log): Promise<void> {
+  if (!direct) return applyTo(db, schema, migrationsOf[schema], log)
+  const own = openPg({ url: direct, max: 1, applicationName: `ninefold-${schema}-migrate` })
+  await applyTo(own, schema, migrationsOf[schema], log).finally(() => own.close())
 }
 
 /** Migrates, waiting for a server that is still starting. */

@@ -1,4 +1,4 @@
-/** Serves the API's documents beside the application: /openapi.json and the interactive reference at /docs. */
+/** Serves the API's documents beside the application: /openapi.json, /asyncapi.json and the interactive reference at /docs. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -36,24 +36,39 @@ const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-/** The documents; `describe` makes the API's once, when it is first asked for. */
-export function serveDocuments(describe: () => Record<string, unknown>): Pages {
-  let document: { text: string; etag: string } | null = null
-  const readDocument = () => {
-    if (document) return document
-    const text = JSON.stringify(withItself(describe()))
-    document = { text, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` }
-    return document
+type Json = Record<string, unknown>
+
+/** The documents; each is made once, when it is first asked for. */
+export function serveDocuments(describe: { openapi: () => Json; asyncapi: () => Json }): Pages {
+  const documents: Record<string, () => Document> = {
+    '/openapi.json': onceMade(() => withItself(describe.openapi())),
+    '/asyncapi.json': onceMade(describe.asyncapi),
   }
   return (request, path) => {
-    if (path !== '/openapi.json' && path !== '/docs' && !path.startsWith('/docs/')) return null
+    const read = Object.hasOwn(documents, path) ? documents[path] : undefined
+    if (!read && path !== '/docs' && !path.startsWith('/docs/')) return null
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuseMethod(path)
-    return path === '/openapi.json' ? documentReply(readDocument(), request) : assetReply(path)
+    return read ? documentReply(read(), request) : assetReply(path)
+  }
+}
+
+interface Document {
+  readonly text: string
+  readonly etag: string
+}
+
+function onceMade(describe: () => Json): () => Document {
+  let made: Document | null = null
+  return () => {
+    if (made) return made
+    const text = JSON.stringify(describe())
+    made = { text, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` }
+    return made
   }
 }
 
 /** The document names its own address and that of the reference, too. */
-function withItself(described: Record<string, unknown>): Record<string, unknown> {
+function withItself(described: Json): Json {
   const success = (type: string) => ({ '200': { description: 'Success', content: { [type]: {} } } })
   const row = (operationId: string, summary: string, type: string) => ({
     get: {
@@ -71,6 +86,7 @@ function withItself(described: Record<string, unknown>): Record<string, unknown>
     paths: {
       ...(described.paths as object),
       '/openapi.json': row('get_openapi_json', 'This document', 'application/json'),
+      '/asyncapi.json': row('get_asyncapi_json', 'The live stream as AsyncAPI', 'application/json'),
       '/docs': row('get_docs', 'The interactive reference', 'text/html'),
     },
   }
@@ -81,7 +97,7 @@ function refuseMethod(path: string): Response {
   return replyProblem(problem, crypto.randomUUID(), path, 'problem', {})
 }
 
-function documentReply(document: { text: string; etag: string }, request: Request): Response {
+function documentReply(document: Document, request: Request): Response {
   const headers = {
     etag: document.etag,
     'cache-control': 'public, max-age=60',

@@ -7,7 +7,7 @@ const CLOSE_MS = 1000
 
 /** Starts it. @returns the port and a function that ends it */
 export async function serveMetrics(
-  metrics: Metrics,
+  metrics: Pick<Metrics, 'contentType' | 'metricsText'>,
   port: number,
   address: string,
 ): Promise<{ port: number; stop(): Promise<void> }> {

@@ -5,58 +5,78 @@ import type { Config } from '#core/platform/config.ts'
 import { idMaker, type Resources, systemClock, systemRandom } from '#core/platform/context.ts'
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
+import { type InnerHttp, openInnerHttp } from '#core/platform/inner-http.ts'
 import type { Log } from '#core/platform/log.ts'
-import { openMetrics } from '#core/platform/metrics.ts'
+import { type Metrics, openMetrics } from '#core/platform/metrics.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { buildTeg } from './build-teg.ts'
 import { openDatabases } from './open-databases.ts'
 import { serveMetrics } from './serve-metrics.ts'
+import { connectEventStore, startEventStore } from './start-event-store.ts'
 import { type RunningService, startRegistry } from './start-registry.ts'
+import { tellReadiness } from './tell-readiness.ts'
 
 export interface Host {
   /** Ports by service. */
   readonly ports: Readonly<Record<string, number>>
   /** The operator key where this start has made one: shown once. */
   readonly newOperatorKey: string | null
-  stop(): Promise<void>
+  readonly metrics: Metrics
+  /** @param isReplaced another worker has taken the place: readyz does not tell of it */
+  stop(isReplaced?: boolean): Promise<void>
 }
 
 const newId = idMaker(systemClock, systemRandom)
 /** Share of the grace that requests at work may use; the rest is for background work and pools. */
 const DRAIN_SHARE = 0.7
-/** From the stop to the closing of the port: busy clients hear `Connection: close` and do not meet a cut connection. */
-const NOTICE_MS = 250
+/** Share of the grace that the notice may use at most. */
+const NOTICE_SHARE = 0.25
 
 /** Starts what HOST_SERVICES names. Resolves when every service answers. */
 export async function startHost(config: Config, log: Log): Promise<Host> {
   let isDraining = false
+  let isGoing = false
   const draining = () => isDraining
+  const going = () => isGoing
   const metrics = openMetrics()
   const observe = metrics.observeRequest
-  const coordination = await openCoordination(config, log)
+  const coordination = await openCoordination(config, log, metrics)
   const databases = await openDatabases(config, log)
   const shared = { coordination, clock: systemClock, random: systemRandom, log }
   const token = config.TEG_SERVICE_TOKEN ?? randomBytes(32).toString('base64url')
   const services: Record<string, RunningService> = {}
   let newOperatorKey: string | null = null
   let localTeg: Awaited<ReturnType<typeof buildTeg>> | null = null
+  const http = databases.registry && config.TEG_URL ? openInnerHttp(config.TEG_URL) : null
 
   const metricsServer =
     config.METRICS_PORT > 0 ? await serveMetrics(metrics, config.METRICS_PORT, config.BIND_ADDRESS) : null
   if (databases.teg) {
     const resources: Resources = { ...shared, db: databases.teg }
-    // Inside the registry's process it serves that registry's requests at work to their end.
-    const refusing = databases.registry ? () => false : draining
-    localTeg = await buildTeg({ config, resources, serviceToken: token, observe, draining: refusing })
-    if (!databases.registry) services.teg = await serveTeg(localTeg, config, draining)
+    localTeg = await buildTeg({ config, resources, serviceToken: token, observe, draining: neverRefuse })
+    if (!databases.registry) services.teg = await serveTeg(localTeg, config, draining, going)
   }
+  const store = databases.eventStore
+    ? await startEventStore({ config, resources: { ...shared, db: databases.eventStore }, observe, draining })
+    : null
+  if (store?.service) services['event-store'] = store.service
   if (databases.registry) {
     const resources: Resources = { ...shared, db: databases.registry }
-    const teg = connectTeg(config, token, localTeg)
+    const teg = connectTeg(http, token, localTeg)
     const holder = `${hostname()}/${process.pid}`
-    const registry = await startRegistry({ config, resources, teg, metrics, draining, holder })
+    const events = { forwarding: connectEventStore(config, store, log), eventStore: store }
+    const registry = await startRegistry({
+      config,
+      resources,
+      teg,
+      metrics,
+      draining,
+      going,
+      holder,
+      ...events,
+    })
     newOperatorKey = registry.newOperatorKey
     services.registry = registry
   }
@@ -67,43 +87,56 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
       ...(metricsServer ? { metrics: metricsServer.port } : {}),
     },
     newOperatorKey,
-    async stop() {
+    metrics,
+    async stop(isReplaced = false) {
+      // From here readyz says 503 and answers end their connections; everything is served on. A client that is busy
+      // hears `Connection: close` and does not meet a cut connection.
       isDraining = true
-      await new Promise((resolve) => setTimeout(resolve, NOTICE_MS))
-      await Promise.all(
-        running.map((service) => service.drain(config.STOP_GRACE_SECONDS * 1000 * DRAIN_SHARE)),
-      )
+      isGoing = !isReplaced
+      const graceMs = config.STOP_GRACE_SECONDS * 1000
+      const noticeMs = Math.min(config.STOP_NOTICE_SECONDS * 1000, graceMs * NOTICE_SHARE)
+      await new Promise((resolve) => setTimeout(resolve, noticeMs))
+      await Promise.all(running.map((service) => service.drain(graceMs * DRAIN_SHARE - noticeMs)))
       await Promise.all(running.map((service) => service.stop()))
       await metricsServer?.stop()
+      await http?.close()
       await coordination.close()
       await databases.close()
     },
   }
 }
 
-async function openCoordination(config: Config, log: Log): Promise<Coordination> {
-  if (!config.REDIS_URL) return openInProcess()
+/** A stop refuses nothing that has reached the server: a request that came is answered. */
+const neverRefuse = () => false
+
+async function openCoordination(config: Config, log: Log, metrics: Metrics): Promise<Coordination> {
+  const workers = config.HOST_WORKERS
+  if (!config.REDIS_URL) return openInProcess(undefined, workers)
   const { openRedis } = await import('#core/platform/coordination/redis.ts')
-  return openRedis({ url: config.REDIS_URL, workers: config.HOST_WORKERS, log })
+  const onFallback = metrics.counter(
+    'coordination_fallbacks_total',
+    'Calls to Redis that were answered without it.',
+  )
+  return openRedis({ url: config.REDIS_URL, workers, log, random: systemRandom, onFallback })
 }
 
 async function serveTeg(
   teg: Awaited<ReturnType<typeof buildTeg>>,
   config: Config,
   draining: () => boolean,
+  going: () => boolean,
 ): Promise<RunningService> {
-  const server = toNode(teg.app, { newId, draining })
+  const server = toNode(tellReadiness(teg.app, { going, newId }), { newId, draining })
   const port = await listen(server, config.TEG_PORT, config.BIND_ADDRESS)
   return { port, drain: (deadlineMs) => closeServer(server, deadlineMs), stop: async () => undefined }
 }
 
 function connectTeg(
-  config: Config,
+  http: InnerHttp | null,
   token: string,
   local: Awaited<ReturnType<typeof buildTeg>> | null,
 ): TegClient {
-  if (config.TEG_URL)
-    return openTegClient({ token, newId, fetch: (request) => fetch(request), baseUrl: config.TEG_URL })
+  if (http) return openTegClient({ token, newId, http })
   if (!local) throw new Error('The registry has neither TEG_URL nor a TEG in its process')
   return openTegClient({
     token,

@@ -5,28 +5,34 @@ import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.t
 import type { Config } from '#core/platform/config.ts'
 import { idMaker, type Resources } from '#core/platform/context.ts'
 import type { Metrics } from '#core/platform/metrics.ts'
+import { keepLeases } from '#core/platform/tasks/keep-leases.ts'
+import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
 import { ensureOperatorKey } from '#core/registry/accounts/credentials/ensure-operator-key.ts'
 import { checkPublicUrl } from '#core/registry/agents/check-public-url.ts'
 import { refreshOrigins } from '#core/registry/agents/refresh-origins.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
+import type { Forwarding } from '#core/registry/forward/forward-events.ts'
+import { startForwarder } from '#core/registry/forward/start-forwarder.ts'
 import { sweepGrants } from '#core/registry/grants/sweep-grants.ts'
 import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
-import { keepLeases } from '#core/registry/tasks/keep-leases.ts'
-import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { readBacklog } from '#core/registry/webhooks/tidy-webhooks.ts'
 import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
-import type { LeaseStore } from '#core/runtime/leases/hold-lease.ts'
+import { type LeaseSettings, type LeaseStore, leaseSettingsOf } from '#core/runtime/leases/hold-lease.ts'
+import { systemTime } from '#core/runtime/leases/time.ts'
 import { startSchedules } from '#core/runtime/run-schedules.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { timetable } from '#schedules/index.ts'
 import { buildRegistry } from './build-registry.ts'
 import { type Events, runEvents } from './run-events.ts'
+import { serveLog } from './serve-log.ts'
+import type { LocalStore } from './start-event-store.ts'
+import { tellReadiness } from './tell-readiness.ts'
 
 export interface RunningService {
   readonly port: number
-  /** No new work: sockets told to come again, server closed when its requests have ended. */
+  /** No new connections, streams told to come again; resolves when the last request is answered. */
   drain(deadlineMs: number): Promise<void>
   /** Ends background work. */
   stop(): Promise<void>
@@ -36,8 +42,15 @@ export interface RegistryStart {
   readonly config: Config
   readonly resources: Resources
   readonly teg: TegClient
+  /** Where its events are told; null: nowhere. */
+  readonly forwarding: Forwarding | null
+  /** The EventStore of this process: its log is served beside the API. */
+  readonly eventStore: LocalStore | null
   readonly metrics: Metrics
+  /** True once this process stops: answers end their connections. */
   readonly draining: () => boolean
+  /** True once the whole host stops: readyz says so. */
+  readonly going: () => boolean
   /** Name of this process in the history of tasks. */
   readonly holder: string
 }
@@ -55,7 +68,10 @@ export async function startRegistry(
   let events: Events | null = null
   const built = await buildRegistry({
     ...start,
+    eventStore: start.forwarding?.client ?? null,
     observe: start.metrics.observeRequest,
+    // A stop refuses nothing that has reached the server: a request that came is answered.
+    draining: () => false,
     wake: (what) => {
       if (what === 'relay') events?.wake()
       else if (what === 'webhooks') events?.deliver()
@@ -65,31 +81,40 @@ export async function startRegistry(
   const { resources } = built
   await checkPublicUrl(resources)
 
-  const server: Server = toNode(built.app, {
+  const app = tellReadiness(serveLog(built.app, start.eventStore?.app), { going: start.going, newId })
+  const server: Server = toNode(app, {
     newId,
     trustedProxies: config.TRUSTED_PROXIES,
     draining: start.draining,
   })
   events = await runEvents(resources, server)
+  const forwarder = start.forwarding && (await startForwarder(resources, start.forwarding, start.metrics))
   const open = (name: string, signal: AbortSignal): RegistryContext => ({
     ...resources,
     ...backgroundCall(resources, name, signal),
   })
   Object.assign(loops, startHints(resources, open))
+  const lease = leaseSettingsOf(config.TASK_LEASE_MS)
   const schedules = startSchedules<RegistryContext>({
     service: 'registry',
     timetable,
     resources: base,
     contextOf: (context) => ({ ...resources, ...context }),
-    runs: keepRuns(base),
-    leases: leasesOf(base),
+    runs: keepRuns(base, 'registry', lease.giveUpMs),
+    leases: leasesOf(base, lease),
     holder: start.holder,
     observe: start.metrics.observeTask,
+    note: start.metrics.noteTask,
+    settings: lease,
   })
-  start.metrics.gauge('webhook_backlog', 'Deliveries that wait for their endpoint.', () =>
-    readBacklog(resources),
+  start.metrics.gauge(
+    'webhook_backlog',
+    'Deliveries that wait for their endpoint.',
+    () => readBacklog(resources),
+    {},
+    'max',
   )
-  start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0)
+  start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0, {}, 'sum')
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
   // When nothing else can fail any more: a key that was made and not shown would be lost.
   const newOperatorKey = await ensureOperatorKey(resources)
@@ -99,13 +124,17 @@ export async function startRegistry(
     port,
     newOperatorKey,
     async drain(deadlineMs) {
+      // First no new connection: a client that is told to come again must not come to this process.
+      const closed = closeServer(server, deadlineMs)
+      await start.eventStore?.end()
       await events?.drain()
-      await closeServer(server, deadlineMs)
+      await closed
     },
     async stop() {
       starting.abort(new Error('The host is stopping'))
       await schedules.stop()
       await Promise.all(Object.values(loops).map((loop) => loop.stop()))
+      await forwarder?.stop()
       await events?.stop()
       await prepared
     },
@@ -113,8 +142,9 @@ export async function startRegistry(
 }
 
 /** Leases in Redis with the database behind; without Redis in the database, because other workers may share that. */
-function leasesOf(base: Resources): LeaseStore {
-  if (base.coordination.kind === 'redis') return fallBackLease(base.coordination, keepLeases(base))
+function leasesOf(base: Resources, settings: LeaseSettings): LeaseStore {
+  if (base.coordination.kind === 'redis')
+    return fallBackLease(base.coordination, keepLeases(base), systemTime, settings)
   return base.db.kind === 'pg' ? keepLeases(base) : base.coordination
 }
 

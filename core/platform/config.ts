@@ -3,48 +3,18 @@ import { readFileSync } from 'node:fs'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { parseRate } from '#core/base/amount.ts'
+import { flag, type KeySpec, key, listOf, port, url, whole } from './config-shapes.ts'
+import { eventStoreFaults, eventStoreKeys, isNamed } from './event-store-config.ts'
 
-const url = (protocols: readonly string[]) =>
-  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
-    error: `must be a URL with ${protocols.map((p) => `${p}//`).join(' or ')}`,
-  })
-const whole = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,10}$/, 'must be a whole number')
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, { error: `must be between ${min} and ${max}` })
-const port = whole(1, 65535)
-const flag = z
-  .enum(['true', 'false'], { error: 'must be true or false' })
-  .transform((text) => text === 'true')
 const rate = (min: string, max: string, words: string) =>
   z.string().refine((text) => inRate(text, min, max), { error: words })
 
-const listOf = (text: string): string[] =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter(Boolean)
 const isNetwork = (text: string): boolean => ipaddr.isValid(text) || ipaddr.isValidCIDR(text)
 
 function inRate(text: string, min: string, max: string): boolean {
   const value = parseRate(text)
   return value !== null && value >= (parseRate(min) ?? 0n) && value <= (parseRate(max) ?? 0n)
 }
-
-/** `secret` keys are never printed and are also read from the file named by <KEY>_FILE. */
-interface KeySpec {
-  readonly shape: z.ZodType
-  readonly words: string
-  readonly secret?: boolean
-  readonly default?: string
-}
-const key = <T extends z.ZodType, E extends { secret?: boolean; default?: string } = object>(
-  shape: T,
-  words: string,
-  extra: E = {} as E,
-) => ({ shape, words, ...extra })
 
 export const configKeys = {
   NINEFOLD_PROFILE: key(
@@ -112,11 +82,6 @@ export const configKeys = {
     { secret: true },
   ),
   TEG_DATABASE_URL: key(url(['postgres:', 'postgresql:']), 'TEG database.', { secret: true }),
-  EVENT_STORE_DATABASE_URL: key(
-    url(['postgres:', 'postgresql:']),
-    'Database of a local event-store service.',
-    { secret: true },
-  ),
   DATABASE_POOL: key(whole(1, 100), 'Most connections of a worker to its database.', { default: '10' }),
   REDIS_URL: key(url(['redis:', 'rediss:']), 'Redis shared by all workers.', { secret: true }),
   TEG_URL: key(url(['http:', 'https:']), 'Address of the TEG; absent: it runs in this process.'),
@@ -125,9 +90,7 @@ export const configKeys = {
     'Token that the registry shows to the TEG.',
     { secret: true },
   ),
-  EVENT_STORE_URL: key(url(['http:', 'https:']), 'Address of the EventStore.'),
-  EVENT_STORE_ENABLED: key(flag, 'Switches the forwarder to the EventStore.', { default: 'true' }),
-  EVENTSTORE_MTLS_REQUIRED: key(flag, 'The EventStore is reached with an SVID only.', { default: 'true' }),
+  ...eventStoreKeys,
   MINTING_AUTHORITY: key(
     z.enum(['disabled', 'teg-layer'], { error: 'must be disabled (federated) or teg-layer (standalone)' }),
     'Who may create AVT beside the genesis grant.',
@@ -188,7 +151,17 @@ export const configKeys = {
   LOG_LEVEL: key(z.enum(['debug', 'info', 'warn', 'error']), 'Least level that is logged.', {
     default: 'info',
   }),
+  TASK_LEASE_MS: key(
+    whole(1000, 120_000),
+    'Milliseconds after which the lead of a background task lapses when its process has died.',
+    { default: '15000' },
+  ),
   STOP_GRACE_SECONDS: key(whole(1, 600), 'Time for a graceful stop.', { default: '25' }),
+  STOP_NOTICE_SECONDS: key(
+    whole(0, 120),
+    'From readyz 503 to the closing of the port, for load balancers to notice; at most a quarter of STOP_GRACE_SECONDS.',
+    { default: '1' },
+  ),
 } as const satisfies Record<string, KeySpec>
 
 function inRate0(text: string): boolean {
@@ -264,7 +237,7 @@ function readText(
 
 /** True when this process runs the service. */
 export function runsService(config: Config, service: 'registry' | 'teg' | 'event-store'): boolean {
-  return config.HOST_SERVICES === 'all' || config.HOST_SERVICES.split(',').includes(service)
+  return isNamed(config.HOST_SERVICES, service)
 }
 
 function crossFaults(config: Config): string[] {
@@ -283,8 +256,10 @@ function crossFaults(config: Config): string[] {
     if (teg) needs('TEG_DATABASE_URL', 'the TEG must not fall back to an embedded database')
     else if (registry) needs('TEG_URL', 'the registry must not fall back to an embedded TEG')
   }
+  faults.push(...eventStoreFaults(config, isAbsent))
   const embedded =
     (registry && isAbsent('DATABASE_URL')) ||
+    (!registry && runsService(config, 'event-store') && isAbsent('EVENT_STORE_DATABASE_URL')) ||
     ((registry ? isAbsent('TEG_URL') : teg) && isAbsent('TEG_DATABASE_URL'))
   if (config.HOST_WORKERS > 1 && embedded)
     faults.push(

@@ -22,6 +22,15 @@ export interface Resources {
   readonly log: Log
 }
 
+/** On whose order commands of a task go to another service, which refuses those of a former holder. */
+export interface Fence {
+  readonly task: string
+  readonly incarnation: number
+  readonly epoch: string
+  /** RFC 3339. */
+  readonly slot: string
+}
+
 /** What one call holds. A registry or TEG context adds the service's own resources. */
 export interface Context extends Resources {
   /** `$now` of statements: null lets the database's clock decide. */
@@ -30,6 +39,8 @@ export interface Context extends Resources {
   readonly requestId: string
   /** Aborts at the deadline, when the client goes away and when the host drains. */
   readonly signal: AbortSignal
+  /** When the signal aborts by time, as performance.now(): passed on to other services. */
+  readonly deadline?: number | undefined
   /** A new UUIDv7. */
   readonly newId: () => string
   /** The Idempotency-Key of the request, if any. */
@@ -39,6 +50,8 @@ export interface Context extends Resources {
    * and a repeat gets the recorded reply without running `work` again.
    */
   readonly once: <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>
+  /** In a run of a task: its commands to other services carry it. */
+  readonly fence?: Fence
 }
 
 /** The system's clock. */

@@ -17,6 +17,8 @@ export interface LogFields {
   run?: string
   reactor?: string
   port?: number
+  /** The place of a worker, from 1. */
+  worker?: number
   count?: number
   address?: string
   version?: string
@@ -51,6 +53,7 @@ const allowed = new Set([
   'run',
   'reactor',
   'port',
+  'worker',
   'count',
   'address',
   'version',

@@ -478,6 +478,117 @@ create table registry.task_runs (
   primary key (task, slot)
 );
 ` },
+  { name: "0060-ratings.sql", sql: `-- What payers think of what they have paid for: one rating per transfer, never changed.
+create table registry.ratings (
+  transfer_id uuid primary key,
+  rater uuid not null,                 -- the payer's agent
+  rated_did text not null,             -- the payee, here or in another registry
+  rated uuid,                          -- the payee's agent, where it is one of ours
+  score double precision not null constraint ratings_score check (score >= 0 and score <= 1),
+  comment text constraint ratings_comment check (char_length(comment) <= 2000),
+  rated_by text not null,              -- principal
+  created_at timestamptz not null
+);
+create index ratings_rated on registry.ratings (rated, created_at);
+create trigger ratings_kept before update or delete on registry.ratings
+  for each row execute function registry.refuse_change();
+create trigger ratings_not_emptied before truncate on registry.ratings
+  for each statement execute function registry.refuse_change();
+` },
+  { name: "0070-task-steering.sql", sql: `-- Which life of this database it is: a restore raises it, so that epochs of the time before stay lower ones.
+create table registry.incarnation (
+  one boolean primary key default true check (one),
+  number integer not null default 0 check (number >= 0)
+);
+insert into registry.incarnation default values;
+-- An epoch is the pair (incarnation, epoch), compared in this order.
+alter table registry.task_epochs add column incarnation integer not null default 0;
+alter table registry.task_runs add column incarnation integer not null default 0, add column asked_by text;
+alter table registry.task_runs drop constraint task_runs_trigger, drop constraint task_runs_state;
+alter table registry.task_runs
+  add constraint task_runs_trigger check (trigger in ('clock', 'catchup', 'manual')),
+  add constraint task_runs_state check (state in
+    ('queued', 'running', 'completed', 'failed', 'timed_out', 'interrupted', 'cancelled', 'abandoned'));
+-- What a new holder may have to finish.
+create index task_runs_open on registry.task_runs (task, slot) where state in ('queued', 'running', 'interrupted');
+create index task_runs_success on registry.task_runs (task, slot) where state = 'completed';
+-- What is known of a task beside its runs: it outlives processes and is the same for all of them.
+create table registry.tasks (
+  task text primary key,
+  known_since timestamptz not null,    -- due times before it are nobody's
+  last_slot timestamptz,               -- the last due time that was run or passed over
+  missed bigint not null default 0 check (missed >= 0),
+  paused_at timestamptz,
+  paused_by text
+);
+insert into registry.tasks (task, known_since, last_slot)
+select e.task, coalesce(min(r.slot), e.acquired_at), max(r.slot)
+from registry.task_epochs e left join registry.task_runs r on r.task = e.task group by e.task, e.acquired_at;
+` },
+  { name: "0071-audit-reports.sql", sql: `-- Audits of the TEG's books against the journal: history, never changed.
+create table registry.audit_reports (
+  position bigint generated always as identity primary key,
+  id uuid not null unique,
+  actor text not null,
+  status text not null check (status in ('ok', 'mismatch', 'inconclusive')),
+  number bigint not null check (number >= 0),  -- of the TEG's last event that was looked at
+  checks json not null,
+  books json,
+  fold json not null,                  -- sums over the journal up to that number, from which the next audit goes on
+  note text,
+  made_at timestamptz not null
+);
+create trigger audit_reports_kept before update or delete on registry.audit_reports
+  for each row execute function registry.refuse_change();
+create trigger audit_reports_not_emptied before truncate on registry.audit_reports
+  for each statement execute function registry.refuse_change();
+` },
+  { name: "0080-forwarding.sql", sql: `-- What the EventStore is told of a row is fixed with its index: beside the exact bytes the salt of its commitment and the
+-- version of the emission policy that it was written under. Rows written before get a salt of their own here.
+alter table registry.journal add column salt bytea not null default uuid_send(gen_random_uuid())
+  constraint journal_salt check (length(salt) = 16);
+alter table registry.journal add column policyversion integer not null default 0
+  constraint journal_policyversion check (policyversion >= 0);
+-- What the EventStore has receipted, by the journal's index.
+create table registry.ledger_receipts (
+  index bigint primary key references registry.journal (index),
+  ledgerindex bigint not null check (ledgerindex >= 0),
+  leaf_hash bytea not null check (length(leaf_hash) = 32),
+  received_at timestamptz not null
+);
+create trigger ledger_receipts_append_only before update or delete or truncate on registry.ledger_receipts
+  for each statement execute function registry.refuse_journal_change();
+-- Where the forwarder stands: everything up to the index has its receipt. The checkpoint is the newest that was seen:
+-- the log must only add to it.
+create table registry.forwarder (
+  only_row boolean primary key default true check (only_row),
+  index bigint not null default 0 check (index >= 0),
+  checkpoint text,
+  origin text,
+  size bigint,
+  root bytea
+);
+insert into registry.forwarder default values;
+` },
+  { name: "0085-policies.sql", sql: `-- Emission policies: each change is a whole new set; the newest is in force. Version 0 stands for "no policy at all".
+create table registry.policy_sets (
+  version bigint primary key check (version > 0),
+  policies json not null,
+  actor text not null,
+  created_at timestamptz not null
+);
+create function registry.refuse_policy_change() returns trigger language plpgsql as $$
+begin
+  raise exception '% on registry.%: the sets of policies are history', tg_op, tg_table_name
+    using errcode = 'restrict_violation';
+end
+$$;
+create trigger policy_sets_append_only before update or delete or truncate on registry.policy_sets
+  for each statement execute function registry.refuse_policy_change();
+
+-- Where an event goes: 1 ledger, 2 webhooks, 4 live stream. Reactors of this registry read every row.
+alter table registry.journal add column targets smallint not null default 7 check (targets between 0 and 7);
+` },
   { name: "0090-webhooks.sql", sql: `-- Endpoints that are told of events. Secrets are sealed with SECRET_KEY; \`lease\` fences one lane of deliveries at a time.
 create table registry.webhooks (
   id uuid primary key,

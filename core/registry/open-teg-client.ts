@@ -1,54 +1,58 @@
-/** Opens the TEG client over a fetch function: the in-process application or HTTP, the same bytes. */
+/** Opens the TEG client over an application of this process or over HTTP: the same bytes. */
 import type { z } from 'zod'
 import { fail as failCommon, Problem } from '#core/base/errors.ts'
 import { refuseInsideTransaction } from '#core/platform/database/scope.ts'
+import { type InnerHttp, type InnerReply, wasUnsent } from '#core/platform/inner-http.ts'
+import { Books } from '#core/wire/audit.ts'
 import * as wire from '#core/wire/teg.ts'
 import { type Attempt, makeSender, unavailable } from './send-commands.ts'
 import type { TegCall, TegClient } from './teg-client.ts'
 
 export interface TegClientOptions {
   readonly token: string
-  readonly fetch: (request: Request) => Response | Promise<Response>
   readonly newId: () => string
-  /** Where the TEG stands; of no weight in process. */
+  /** The TEG of this process. */
+  readonly fetch?: (request: Request) => Response | Promise<Response>
+  /** Where the TEG stands for `fetch`; of no weight in process. */
   readonly baseUrl?: string
+  /** A TEG on the network, instead of `fetch`. */
+  readonly http?: InnerHttp
   /** The pause between two attempts of a batch (tests). */
   readonly wait?: (ms: number) => Promise<unknown>
 }
 
-/** Failures before anything was sent. */
-const UNSENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
+/** Tells the TEG how many milliseconds its answer is waited for: what nobody waits for is not begun. */
+const TIMEOUT_HEADER = 'x-timeout-ms'
 
 export function openTegClient(options: TegClientOptions): TegClient {
-  const base = (options.baseUrl ?? 'http://teg').replace(/\/$/, '')
-  const request = (path: string, requestId: string, signal: AbortSignal, body?: string) =>
-    new Request(base + path, {
+  const exchange = options.http?.send ?? overFetch(options)
+  const request = (path: string, call: TegCall, body?: string): Promise<InnerReply> => {
+    const leftMs =
+      call.deadline === undefined ? null : Math.max(0, Math.ceil(call.deadline - performance.now()))
+    return exchange({
       method: body === undefined ? 'GET' : 'POST',
-      body: body ?? null,
-      signal,
+      path,
+      body,
+      signal: call.signal,
       headers: {
         authorization: `Bearer ${options.token}`,
-        'x-request-id': requestId,
+        'x-request-id': call.requestId,
+        ...(leftMs === null ? {} : { [TIMEOUT_HEADER]: String(leftMs) }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
     })
+  }
 
-  const attempt = async (
-    path: string,
-    body: string,
-    requestId: string,
-    signal: AbortSignal,
-  ): Promise<Attempt> => {
+  const attempt = async (path: string, body: string, call: TegCall): Promise<Attempt> => {
     try {
-      const response = await untilAbort(options.fetch(request(path, requestId, signal, body)), signal)
-      const text = await untilAbort(response.text(), signal)
-      if (response.status === 200) return { kind: 'reply', body: JSON.parse(text) }
+      const { status, text } = await request(path, call, body)
+      if (status === 200) return { kind: 'reply', body: JSON.parse(text) }
       const code = codeOf(text)
       if (code === 'overloaded' || code === 'shutting_down')
         return { kind: 'unsent', problem: unavailable('It takes nothing more at this moment.') }
-      if (response.status >= 500) return { kind: 'unknown', cause: new Error(`The TEG answered ${code}`) }
+      if (status >= 500) return { kind: 'unknown', cause: new Error(`The TEG answered ${code}`) }
       // The TEG refused the whole batch: a fault of ours in one of its commands, and nothing was done.
-      const cause = new Error(`The TEG answered ${response.status} ${code}`)
+      const cause = new Error(`The TEG answered ${status} ${code}`)
       return { kind: 'refused', problem: failCommon('internal_error', undefined, { cause }) }
     } catch (error) {
       if (wasUnsent(error))
@@ -67,23 +71,18 @@ export function openTegClient(options: TegClientOptions): TegClient {
   ): Promise<z.output<S> | null> => {
     refuseInsideTransaction('A call to the TEG')
     const text = body === undefined ? undefined : JSON.stringify(body)
-    let response: Response
-    let reply: string
+    let reply: InnerReply
     try {
-      response = await untilAbort(
-        options.fetch(request(path, call.requestId, call.signal, text)),
-        call.signal,
-      )
-      reply = await untilAbort(response.text(), call.signal)
+      reply = await request(path, call, text)
     } catch (error) {
       throw unavailable('It did not answer.', error)
     }
-    if (response.status === 404) return null
-    if (response.status >= 500)
-      throw unavailable('It could not answer.', new Error(`The TEG answered ${codeOf(reply)}`))
-    const json = parseJson(reply)
+    if (reply.status === 404) return null
+    if (reply.status >= 500)
+      throw unavailable('It could not answer.', new Error(`The TEG answered ${codeOf(reply.text)}`))
+    const json = parseJson(reply.text)
     if (json === undefined) throw unavailable('Its answer could not be read.')
-    if (response.status !== 200) throw passOn(json)
+    if (reply.status !== 200) throw passOn(json)
     const parsed = shape.safeParse(json)
     if (!parsed.success) throw failCommon('internal_error', undefined, { cause: parsed.error })
     return parsed.data
@@ -107,6 +106,9 @@ export function openTegClient(options: TegClientOptions): TegClient {
     },
     async commands(call, commands) {
       refuseInsideTransaction('A call to the TEG')
+      // It would be linked to another caller's command: batches travel together.
+      if (wire.isLinked(commands.at(-1)))
+        throw failCommon('internal_error', undefined, { cause: new Error('The last command is linked') })
       return commands.length === 0 ? [] : send(call, commands)
     },
     balance: (call, agent, at) => ask(call, `/accounts/${agent}/balance${search({ at })}`, wire.Balance),
@@ -114,17 +116,21 @@ export function openTegClient(options: TegClientOptions): TegClient {
       ask(call, `/accounts/${agent}/statement${search({ ...query })}`, wire.StatementPage),
     transfer: (call, id) => ask(call, `/transfers/${id}`, wire.Transfer),
     transfers: (call, query) => sure(call, '/transfers/search', wire.TransferPage, query),
+    payment: (call, id) => ask(call, `/payments/${id}`, wire.Payment),
+    payments: (call, query) => sure(call, '/payments/search', wire.PaymentPage, query),
+    expiredPayments: (call, limit) =>
+      sure(call, `/payments/expired${search({ limit })}`, wire.ExpiredPayments),
     supply: (call) => sure(call, '/supply', wire.Supply),
     treasury: (call) => sure(call, '/treasury', wire.Treasury),
     fees: (call) => sure(call, '/fees', wire.FeeSnapshot),
     postFees: (call, posting) => sure(call, '/fees', wire.FeeSnapshot, posting),
     outbox: (call, after, limit) => sure(call, `/outbox${search({ after, limit })}`, wire.OutboxPage),
     postings: (call, query) => sure(call, `/postings${search({ ...query })}`, wire.PostingPage),
+    books: (call, after) => sure(call, `/books${search({ after })}`, Books),
     async ping(call) {
       refuseInsideTransaction('A call to the TEG')
       try {
-        const answer = options.fetch(request('/readyz', call.requestId, call.signal))
-        return (await untilAbort(answer, call.signal)).status === 200
+        return (await request('/readyz', call)).status === 200
       } catch {
         return false
       }
@@ -139,6 +145,17 @@ function search(fields: Record<string, string | number | undefined>): string {
   return query.size > 0 ? `?${query}` : ''
 }
 
+/** The same exchange with an application of this process. */
+function overFetch({ fetch, baseUrl }: TegClientOptions): InnerHttp['send'] {
+  if (!fetch) throw new Error('A TEG client needs a TEG in its process or on the network')
+  const base = (baseUrl ?? 'http://teg').replace(/\/$/, '')
+  return async ({ path, body, signal, method, headers }) => {
+    const request = new Request(base + path, { method, body: body ?? null, signal, headers })
+    const response = await untilAbort(fetch(request), signal)
+    return { status: response.status, text: await untilAbort(response.text(), signal) }
+  }
+}
+
 /** The promise, or the abort when that comes first: an application in process does not look at a Request's signal. */
 function untilAbort<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -149,12 +166,6 @@ function untilAbort<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T>
       .then(resolve, reject)
       .finally(() => signal.removeEventListener('abort', onAbort))
   })
-}
-
-function wasUnsent(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause)
-    if (UNSENT.test((at as { code?: string }).code ?? '')) return true
-  return false
 }
 
 /** Undefined for what is no JSON, such as a proxy's page. */

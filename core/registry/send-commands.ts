@@ -8,6 +8,8 @@ import { fail } from './teg-errors.ts'
 const LANES = 2
 /** Bytes of one batch's commands, so that a body stays far below the TEG's limit. */
 const BATCH_BYTES_MAX = 8 * 1024 * 1024
+/** Commands that may wait for a lane; beyond it nothing more is taken. */
+const QUEUED_MAX = 50_000
 const BACKOFF_FIRST_MS = 50
 const BACKOFF_MAX_MS = 2_000
 /** Time for one attempt: an answer that takes longer is asked for again, with the same keys. */
@@ -19,7 +21,7 @@ export type Attempt =
   | { kind: 'unsent'; problem: Problem }
   | { kind: 'refused'; problem: Problem }
   | { kind: 'unknown'; cause: unknown }
-export type Send = (path: string, body: string, requestId: string, signal: AbortSignal) => Promise<Attempt>
+export type Send = (path: string, body: string, call: TegCall) => Promise<Attempt>
 
 interface Waiting {
   readonly call: TegCall
@@ -31,25 +33,26 @@ interface Waiting {
   readonly reject: (error: Problem) => void
 }
 
+/** What the lanes of a sender know together. */
+interface Lanes {
+  readonly send: Send
+  readonly wait: (ms: number) => Promise<unknown>
+  readonly queue: Waiting[]
+  busy: number
+  /** Commands in the queue. */
+  queued: number
+  /** Lanes whose batch does not come through. */
+  stuck: number
+}
+
 /** Makes the sender. `wait` is the pause between two attempts. */
 export function makeSender(
   send: Send,
   wait: (ms: number) => Promise<unknown> = (ms) => delay(ms),
 ): (call: TegCall, commands: readonly Command[]) => Promise<Outcome[]> {
-  const queue: Waiting[] = []
-  let busy = 0
-  const run = async () => {
-    busy++
-    await Promise.resolve()
-    while (queue.length > 0) {
-      const batch = take(queue)
-      if (batch.length > 0) await deliver(send, wait, batch)
-    }
-    busy--
-  }
+  const lanes: Lanes = { send, wait, queue: [], busy: 0, queued: 0, stuck: 0 }
   return (call, commands) =>
     new Promise((resolve, reject) => {
-      const text = commands.map((command) => JSON.stringify(command)).join(',')
       const settle = <T>(act: (value: T) => void) => {
         return (value: T) => {
           if (entry.settled) return
@@ -60,7 +63,7 @@ export function makeSender(
       }
       const entry: Waiting = {
         call,
-        text,
+        text: commands.map((command) => JSON.stringify(command)).join(','),
         count: commands.length,
         sent: false,
         settled: false,
@@ -69,19 +72,46 @@ export function makeSender(
       }
       const onAbort = () => entry.reject(entry.sent ? unknown() : unavailable('It was not sent in time.'))
       if (call.signal.aborted) return onAbort()
+      if (lanes.stuck >= LANES) return entry.reject(unavailable(AWAY))
+      if (lanes.queued > 0 && lanes.queued + commands.length > QUEUED_MAX)
+        return entry.reject(overloaded(lanes.queued))
       call.signal.addEventListener('abort', onAbort, { once: true })
-      queue.push(entry)
-      if (busy < LANES) void run()
+      lanes.queue.push(entry)
+      lanes.queued += entry.count
+      if (lanes.busy < LANES) void runLane(lanes)
     })
 }
 
+/** A lane: takes all that waits when it becomes free, and has one batch on its way at a time. */
+async function runLane(lanes: Lanes): Promise<void> {
+  lanes.busy++
+  await Promise.resolve()
+  while (lanes.queue.length > 0) {
+    const batch = take(lanes)
+    if (batch.length > 0) await deliver(lanes, batch)
+  }
+  lanes.busy--
+}
+
+const AWAY = 'It has not answered what was sent before.'
+/** Nothing comes through: what waits for a lane has surely not been sent, and is told so now. */
+function giveUpQueue(lanes: Lanes): void {
+  lanes.queued = 0
+  for (const entry of lanes.queue.splice(0)) entry.reject(unavailable(AWAY))
+}
+
+const overloaded = (queued: number) =>
+  failCommon('overloaded', `${queued} commands wait for the ledger; nothing was done.`, {
+    headers: { 'retry-after': '1' },
+  })
 const unknown = () =>
   fail('outcome_unknown', 'It was sent and may have happened. Repeat it with the same Idempotency-Key.')
 export const unavailable = (detail: string, cause?: unknown) =>
   fail('teg_unavailable', detail, { headers: { 'retry-after': '1' }, cause })
 
 /** All that is queued and fits into one batch; who has given up meanwhile is left out. */
-function take(queue: Waiting[]): Waiting[] {
+function take(lanes: Lanes): Waiting[] {
+  const { queue } = lanes
   let commands = 0
   let bytes = 0
   let taken = 0
@@ -92,43 +122,56 @@ function take(queue: Waiting[]): Waiting[] {
     bytes += entry.settled ? 0 : entry.text.length
     taken++
   }
-  return queue.splice(0, taken).filter((entry) => !entry.settled)
+  const entries = queue.splice(0, taken)
+  for (const { count } of entries) lanes.queued -= count
+  return entries.filter((entry) => !entry.settled)
 }
 
 /** Sends a batch until it is answered, or until nobody waits for it any more. */
-async function deliver(
-  send: Send,
-  wait: (ms: number) => Promise<unknown>,
-  batch: readonly Waiting[],
-): Promise<void> {
+async function deliver(lanes: Lanes, batch: readonly Waiting[]): Promise<void> {
   const body = `{"commands":[${batch.map((entry) => entry.text).join(',')}]}`
-  const requestId = (batch[0] as Waiting).call.requestId
-  let mayHaveHappened = false
-  for (let attempt = 0; batch.some((entry) => !entry.settled); attempt++) {
-    if (attempt > 0) await wait(Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (attempt - 1)))
-    for (const entry of batch) entry.sent = true
-    const result = await send('/commands', body, requestId, AbortSignal.timeout(ATTEMPT_MS))
-    if (result.kind === 'reply') return answer(batch, result.body)
-    if (result.kind === 'unsent' && !mayHaveHappened) {
-      for (const entry of batch) entry.reject(result.problem)
-      return
+  let isStuck = false
+  try {
+    for (let failures = 0; batch.some((entry) => !entry.settled); failures++) {
+      if (failures > 0) await lanes.wait(Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures - 1)))
+      for (const entry of batch) entry.sent = true
+      const call = callOf(batch)
+      const result = await lanes.send('/commands', body, call)
+      if (result.kind === 'reply') return answer(batch, result.body)
+      // A connection that broke may have been the only one; a second failure, or silence, says more.
+      if (!isStuck && (failures > 0 || call.signal.aborted)) {
+        isStuck = true
+        lanes.stuck++
+      }
+      if (result.kind === 'unsent' || lanes.stuck >= LANES) giveUpQueue(lanes)
+      if (failures > 0) continue
+      if (result.kind === 'refused') return await refuse(lanes, batch, result.problem)
+      if (result.kind === 'unsent') {
+        for (const entry of batch) entry.reject(result.problem)
+        return
+      }
     }
-    if (result.kind === 'refused' && !mayHaveHappened) return refuse(send, wait, batch, result.problem)
-    mayHaveHappened = true
+  } finally {
+    if (isStuck) lanes.stuck--
   }
 }
 
+/** The call of a batch's attempt: the first one's id, and the time of the one that waits longest. */
+function callOf(batch: readonly Waiting[]): TegCall {
+  const now = performance.now()
+  const waiting = batch.filter((entry) => !entry.settled)
+  const latest = Math.max(...waiting.map((entry) => entry.call.deadline ?? Number.POSITIVE_INFINITY))
+  const ms = Math.max(1, Math.min(ATTEMPT_MS, Math.ceil(latest - now)))
+  const requestId = (waiting[0] ?? (batch[0] as Waiting)).call.requestId
+  return { requestId, signal: AbortSignal.timeout(ms), deadline: now + ms }
+}
+
 /** A malformed command must not take its neighbours along: the batch is halved until it stands alone. */
-async function refuse(
-  send: Send,
-  wait: (ms: number) => Promise<unknown>,
-  batch: readonly Waiting[],
-  problem: Problem,
-): Promise<void> {
+async function refuse(lanes: Lanes, batch: readonly Waiting[], problem: Problem): Promise<void> {
   if (batch.length === 1) return (batch[0] as Waiting).reject(problem)
   const middle = batch.length >> 1
-  await deliver(send, wait, batch.slice(0, middle))
-  await deliver(send, wait, batch.slice(middle))
+  await deliver(lanes, batch.slice(0, middle))
+  await deliver(lanes, batch.slice(middle))
 }
 
 function answer(batch: readonly Waiting[], body: unknown): void {

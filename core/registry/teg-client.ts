@@ -1,12 +1,17 @@
 /** The registry's only way to the TEG: commands in batches, reads one by one; in process or over HTTP, the same bytes. */
 import type { z } from 'zod'
+import type { Books } from '#core/wire/audit.ts'
 import type {
   Balance,
   Command,
+  ExpiredPayments,
   FeePosting,
   FeeSnapshot,
   OutboxPage,
   Outcome,
+  Payment,
+  PaymentPage,
+  PaymentSearch,
   PostingPage,
   StatementPage,
   Supply,
@@ -20,6 +25,8 @@ import type {
 export interface TegCall {
   readonly requestId: string
   readonly signal: AbortSignal
+  /** When nobody waits for the answer any more, as performance.now(); the TEG is told how long that is. */
+  readonly deadline?: number | undefined
 }
 
 /**
@@ -40,12 +47,19 @@ export interface TegClient {
   ): Promise<z.infer<typeof StatementPage> | null>
   transfer(call: TegCall, id: string): Promise<Transfer | null>
   transfers(call: TegCall, search: z.input<typeof TransferSearch>): Promise<z.infer<typeof TransferPage>>
+  /** Null: there is no such payment token. */
+  payment(call: TegCall, id: string): Promise<Payment | null>
+  payments(call: TegCall, search: z.input<typeof PaymentSearch>): Promise<z.infer<typeof PaymentPage>>
+  /** Active tokens whose time is over, oldest first. */
+  expiredPayments(call: TegCall, limit: number): Promise<z.infer<typeof ExpiredPayments>>
   supply(call: TegCall): Promise<Supply>
   treasury(call: TegCall): Promise<z.infer<typeof Treasury>>
   fees(call: TegCall): Promise<FeeSnapshot>
   postFees(call: TegCall, posting: z.infer<typeof FeePosting>): Promise<FeeSnapshot>
   outbox(call: TegCall, after: number, limit: number): Promise<z.infer<typeof OutboxPage>>
   postings(call: TegCall, query: { limit: number; cursor?: string }): Promise<z.infer<typeof PostingPage>>
+  /** The books at one snapshot, and sums of the history after a number. */
+  books(call: TegCall, after: number): Promise<Books>
   /** True when the TEG and its database answer. */
   ping(call: TegCall): Promise<boolean>
 }

@@ -168,6 +168,7 @@ async function answer<C extends Context>(
     ? readRequest(bare, pathParams, search)
     : await readWithBody(bare, request, pathParams, search, header, group.bodyLimitBytes)
   readKey(row, header)
+  call.refuseWhenLate()
   return work(row, call, incoming, caller, read)
 }
 

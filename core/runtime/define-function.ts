@@ -1,7 +1,7 @@
 /** What a function file exports: rows of method, path, caller, shapes and one call into a verb. No host is known here. */
 import type { z } from 'zod'
 import type { Caller, Scope } from '#core/base/caller.ts'
-import type { ErrorTable } from '#core/base/errors.ts'
+import type { ErrorTable, Problem } from '#core/base/errors.ts'
 import type { Reply } from '#core/base/reply.ts'
 import type { Context } from '#core/platform/context.ts'
 
@@ -33,6 +33,14 @@ export interface Call<C, P, Q, B> {
   readonly address: string
 }
 
+/** Errors as a foreign specification shapes them. */
+export interface ForeignErrors {
+  readonly shape: z.ZodType
+  readonly word: (problem: Problem) => object
+}
+/** problem+json of RFC 9457, RFC 6749 section 5.2, or another specification's. */
+export type ErrorStyle = 'problem' | 'oauth' | ForeignErrors
+
 type Output<S> = S extends z.ZodType ? z.output<S> : Record<string, never>
 
 export interface RowSpec<P, Q, B> {
@@ -48,6 +56,8 @@ export interface RowSpec<P, Q, B> {
   readonly bodyOptional?: boolean
   /** Also takes application/x-www-form-urlencoded (OAuth). */
   readonly form?: boolean
+  /** The body is plain text: its shape is a string, and any Content-Type will do. */
+  readonly text?: boolean
   /** Shape of the reply; absent: no body (204) or `raw`. */
   readonly reply?: z.ZodType
   /** Status of success: 200 with a reply shape, 204 without. */
@@ -67,7 +77,7 @@ export interface RowSpec<P, Q, B> {
   /** Not counted by the rate limit (livez, readyz, peers). */
   readonly uncounted?: boolean
   /** Shape of errors: our problem+json, or that of a foreign specification. */
-  readonly errorStyle?: 'problem' | 'oauth'
+  readonly errorStyle?: ErrorStyle
 }
 
 export interface Row<C> {
@@ -84,6 +94,8 @@ export interface FunctionGroup<C> {
   readonly bodyLimitBytes: number
   /** Requests at work at the same time in one process; beyond it 503 overloaded. */
   readonly concurrency: number
+  /** Callers may shorten the time of a call by X-Timeout-Ms (functions that only our own services call). */
+  readonly heedsTimeout: boolean
   readonly rows: readonly Row<C>[]
 }
 
@@ -92,6 +104,7 @@ export interface FunctionSpec<C> {
   timeoutSeconds?: number
   bodyLimitBytes?: number
   concurrency?: number
+  heedsTimeout?: boolean
   rows: readonly Row<C>[]
 }
 
@@ -102,6 +115,7 @@ export function defineFunction<C extends Context>(spec: FunctionSpec<C>): Functi
     timeoutSeconds: spec.timeoutSeconds ?? 30,
     bodyLimitBytes: spec.bodyLimitBytes ?? 1024 * 1024,
     concurrency: spec.concurrency ?? 2048,
+    heedsTimeout: spec.heedsTimeout ?? false,
     rows: spec.rows,
   }
 }

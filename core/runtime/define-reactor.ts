@@ -12,6 +12,8 @@ export interface JournalEvent {
   readonly data: Record<string, unknown>
   /** Accounts that may see it; null: everybody. */
   readonly audience: readonly string[] | null
+  /** Where the emission policies let it go, as bits: 1 ledger, 2 webhooks, 4 live. Reactors get every event. */
+  readonly targets: number
 }
 
 export interface Reactor<C> {

@@ -1,12 +1,15 @@
 /** What a schedule file exports, and a line of the timetable. */
 import type { Context } from '#core/platform/context.ts'
+import type { Epoch } from '#core/platform/tasks/epoch.ts'
+import type { LineRules } from '#core/platform/tasks/line.ts'
+import type { Cadence } from '#core/platform/tasks/slots.ts'
 
 /** What one run of a task is given. */
 export interface Run {
   /** The due time this run is for; effects are keyed by what they are for, never by the run. */
   readonly slot: Date
-  /** Must be checked inside the transaction of every write of the task (fence): throws when a newer holder exists. */
-  readonly epoch: bigint
+  /** Every write through ctx.db is refused when a newer one exists; ctx.fence carries it to other services. */
+  readonly epoch: Epoch
 }
 
 export interface Schedule<C> {
@@ -20,9 +23,9 @@ export function defineSchedule<C extends Context>(spec: Schedule<C>): Schedule<C
   return spec
 }
 
-export interface TimetableLine {
-  readonly service: 'registry' | 'teg'
-  readonly everySeconds: number
-  readonly load: () => Promise<{ default: Schedule<never> }>
-}
+export type TimetableLine = Cadence &
+  LineRules & {
+    readonly service: 'registry' | 'teg'
+    readonly load: () => Promise<{ default: Schedule<never> }>
+  }
 export type Timetable = Readonly<Record<string, TimetableLine>>

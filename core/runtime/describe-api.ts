@@ -101,7 +101,7 @@ function describeRow(
       ...(use === 'none' ? [] : [keyParameter(use === 'gate')]),
     ],
     ...(spec.body ? { requestBody: requestBody(row, schemas) } : {}),
-    responses: { ...successes(row, schemas), ...failures(row) },
+    responses: { ...successes(row, schemas), ...failures(row, schemas) },
   }
 }
 
@@ -193,15 +193,20 @@ function successes(row: Row<never>, schemas: Record<string, Json>): Json {
   )
 }
 
-function failures(row: Row<never>): Json {
+function failures(row: Row<never>, schemas: Record<string, Json>): Json {
   const byStatus = new Map<number, Set<string>>()
   for (const table of [commonErrors as ErrorTable, ...(row.spec.errors ?? [])])
     for (const [code, { status }] of Object.entries(table))
       byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code))
-  const oauth = row.spec.errorStyle === 'oauth'
-  const content = oauth
-    ? { 'application/json': { schema: oauthSchema } }
-    : { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } }
+  const style = row.spec.errorStyle ?? 'problem'
+  const content =
+    style === 'problem'
+      ? { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } }
+      : {
+          'application/json': {
+            schema: style === 'oauth' ? oauthSchema : toSchema(style.shape, 'output', schemas),
+          },
+        }
   return Object.fromEntries(
     [...byStatus]
       .sort(([a], [b]) => a - b)

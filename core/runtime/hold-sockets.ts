@@ -62,7 +62,7 @@ export interface SocketPorts {
 }
 
 export interface Sockets {
-  /** Refuses new sockets and closes all with 1012 and a hint when to come back (spread at random up to twice that). */
+  /** Refuses new sockets; closes all with 1012 and a hint when to come back (spread at random up to twice that), in the last frame and in the close. */
   close(retryHintMs?: number): Promise<void>
   count(): number
 }
@@ -85,6 +85,13 @@ export function attachSockets(server: Server, ports: SocketPorts): Sockets {
   )
   const connections = new Set<Connection>()
   let draining = false
+  let retryHint = RETRY_HINT_MS
+  /** Spread, so that all clients do not come back in one moment. */
+  const sendAway = (connection: Connection) => {
+    const spread = Buffer.from(ports.random(2)).readUInt16BE() / 65536
+    const retry = Math.round(retryHint * (1 + spread))
+    connection.end(closeCodes.drain, 'shutting_down', { retry_after_ms: retry })
+  }
 
   const beat = setInterval(
     () => {
@@ -121,7 +128,7 @@ export function attachSockets(server: Server, ports: SocketPorts): Sockets {
       unwatch()
       connections.delete(connection)
     })
-    if (draining) connection.end(closeCodes.drain, 'shutting_down', { retry_after_ms: RETRY_HINT_MS })
+    if (draining) sendAway(connection)
   }
 
   const onUpgrade = async (request: IncomingMessage, socket: Duplex, rest: Buffer) => {
@@ -166,16 +173,12 @@ export function attachSockets(server: Server, ports: SocketPorts): Sockets {
     count: () => connections.size,
     async close(retryHintMs = RETRY_HINT_MS) {
       draining = true
+      retryHint = retryHintMs
       clearInterval(beat)
       await (await unsubscribe)().catch(() => undefined)
       const closing = [...connections]
       const closed = Promise.all(closing.map((one) => once(one.socket)))
-      for (const connection of closing) {
-        // Spread, so that all clients do not come back in one moment.
-        const spread = Buffer.from(ports.random(2)).readUInt16BE() / 65536
-        const retry = Math.round(retryHintMs * (1 + spread))
-        connection.end(closeCodes.drain, 'shutting_down', { retry_after_ms: retry })
-      }
+      for (const connection of closing) sendAway(connection)
       const timer = setTimeout(() => {
         for (const { socket } of closing) socket.terminate()
       }, DRAIN_MS)

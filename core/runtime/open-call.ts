@@ -33,10 +33,19 @@ const CLIENT_GONE_STATUS = 499
 
 export const anonymous: Caller = { kind: 'anonymous' }
 
-const timedOut = <C>(group: FunctionGroup<C>) =>
-  fail('timed_out', `${group.tag} allows ${group.timeoutSeconds} s; repeat with the same Idempotency-Key.`, {
-    extra: { limit: 'timeout', timeout_seconds: group.timeoutSeconds },
+const timedOut = <C>(group: FunctionGroup<C>, timeoutMs: number) => {
+  const seconds = timeoutMs / 1000
+  return fail('timed_out', `${group.tag} allows ${seconds} s; repeat with the same Idempotency-Key.`, {
+    extra: { limit: 'timeout', timeout_seconds: seconds },
   })
+}
+
+/** The time of a call: the function's, or less where a service of ours says how long it waits. */
+function timeoutOf<C>(group: FunctionGroup<C>, header: (name: string) => string | undefined): number {
+  const own = group.timeoutSeconds * 1000
+  const asked = group.heedsTimeout ? header('x-timeout-ms') : undefined
+  return asked !== undefined && /^\d{1,9}$/.test(asked) ? Math.min(own, Number(asked)) : own
+}
 
 /** The id that the client gave, where it is fit for a log, or a new one. */
 export const requestIdOf = (given: string | null | undefined, newId: () => string): string =>
@@ -48,6 +57,7 @@ export class OpenCall<C extends Context> {
   /** Headers of the reply, written before the Response is made (a finished Response is expensive to change). */
   readonly headers: Record<string, string>
   private readonly started = performance.now()
+  private readonly timeoutMs: number
   private held: { controller: AbortController; timer: NodeJS.Timeout } | undefined
   private readonly ports: CallPorts<C>
   private readonly group: FunctionGroup<C>
@@ -71,6 +81,7 @@ export class OpenCall<C extends Context> {
     this.route = route
     this.facts = facts
     this.header = header
+    this.timeoutMs = timeoutOf(group, header)
     this.requestId = requestIdOf(header('x-request-id'), newRequestId)
     this.headers = row.spec.cors
       ? {
@@ -90,10 +101,10 @@ export class OpenCall<C extends Context> {
   /** Made when something waits or a row asks for its context: a row that answers at once is spared timer and signal. */
   private hold(): AbortController {
     if (this.held) return this.held.controller
-    const { group } = this
+    const { group, timeoutMs } = this
     const controller = new AbortController()
-    const leftMs = group.timeoutSeconds * 1000 - (performance.now() - this.started)
-    const timer = setTimeout(() => controller.abort(timedOut(group)), Math.max(0, leftMs))
+    const leftMs = timeoutMs - (performance.now() - this.started)
+    const timer = setTimeout(() => controller.abort(timedOut(group, timeoutMs)), Math.max(0, leftMs))
     this.held = { controller, timer }
     this.facts.onClose?.(() => controller.abort(new ClientGone('The client went away')))
     return controller
@@ -112,6 +123,14 @@ export class OpenCall<C extends Context> {
     const caller = await this.ports.authenticate(ctx, token, request)
     if (caller) return caller
     throw fail('unauthenticated', 'The credential is unknown, expired or revoked.')
+  }
+
+  /**
+   * Nobody waits any more: what has not begun is not begun.
+   * @throws 504 timed_out
+   */
+  refuseWhenLate(): void {
+    if (performance.now() - this.started >= this.timeoutMs) throw timedOut(this.group, this.timeoutMs)
   }
 
   /** The context of the row's work, and whether its reply was a recorded one. */
@@ -143,6 +162,7 @@ export class OpenCall<C extends Context> {
       caller,
       requestId,
       signal,
+      deadline: this.started + this.timeoutMs,
       newId: idMaker(ports.resources.clock, ports.resources.random),
       idempotencyKey: key,
       once,

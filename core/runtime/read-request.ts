@@ -123,6 +123,7 @@ async function readBody(
     if (row.spec.bodyOptional || !row.spec.body) return {}
     throw invalid([{ pointer: '', code: 'required', detail: 'this request needs a JSON body' }])
   }
+  if (row.spec.text) return text
   if (row.spec.form && type === 'application/x-www-form-urlencoded')
     return Object.fromEntries(new URLSearchParams(text))
   if (type !== 'application/json' && !/^application\/[a-z0-9.+-]+\+json$/.test(type))
@@ -165,17 +166,31 @@ async function readStream(request: Request, limit: number): Promise<Uint8Array> 
 
 /** PostgreSQL can't keep NUL, UTF-8 can't carry lone surrogates, recursion can't bear any depth: refused at the door. */
 function findUnclean(value: unknown, pointer: string, depth: number): FieldError | null {
-  if (typeof value === 'string') {
-    if (value.includes('\u0000') || !value.isWellFormed())
-      return { pointer, code: 'malformed_text', detail: 'must not hold NUL or unpaired surrogates' }
-    return null
-  }
+  return isClean(value, depth) ? null : locateUnclean(value, pointer, depth)
+}
+
+/** Without the words of where: nearly every value is clean, and pointers cost more than the look. */
+function isClean(value: unknown, depth: number): boolean {
+  if (typeof value === 'string') return !value.includes('\u0000') && value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
+  if (depth >= DEPTH_MAX) return false
+  if (Array.isArray(value)) return value.every((item) => isClean(item, depth + 1))
+  for (const key in value)
+    if (!isClean(key, depth) || !isClean((value as Record<string, unknown>)[key], depth + 1)) return false
+  return true
+}
+
+function locateUnclean(value: unknown, pointer: string, depth: number): FieldError | null {
+  if (typeof value === 'string')
+    return isClean(value, depth)
+      ? null
+      : { pointer, code: 'malformed_text', detail: 'must not hold NUL or unpaired surrogates' }
   if (typeof value !== 'object' || value === null) return null
   if (depth >= DEPTH_MAX)
     return { pointer, code: 'too_deep', detail: `nested deeper than ${DEPTH_MAX} levels` }
   for (const [key, item] of Object.entries(value)) {
     const at = `${pointer}/${escapePointer(key)}`
-    const found = findUnclean(key, at, depth) ?? findUnclean(item, at, depth + 1)
+    const found = locateUnclean(key, at, depth) ?? locateUnclean(item, at, depth + 1)
     if (found) return found
   }
   return null

@@ -1,5 +1,6 @@
 /** Turns whatever was thrown into an answer: our Problems as RFC 9457, everything else as a 500 that tells nothing. */
 import { fail, Problem } from '#core/base/errors.ts'
+import type { ErrorStyle } from './define-function.ts'
 
 /** The Problem to answer for a thrown value. A bug becomes internal_error; the log has the rest. */
 export function toProblem(error: unknown, signal: AbortSignal | undefined): Problem {
@@ -41,17 +42,22 @@ export function replyProblem(
   problem: Problem,
   requestId: string,
   instance: string,
-  style: 'problem' | 'oauth',
+  style: ErrorStyle,
   headers: Record<string, string>,
 ): Response {
-  const body = style === 'oauth' ? oauthBody(problem) : problemBody(problem, requestId, instance)
+  const body =
+    style === 'problem'
+      ? problemBody(problem, requestId, instance)
+      : style === 'oauth'
+        ? oauthBody(problem)
+        : style.word(problem)
   return new Response(JSON.stringify(body), {
     status: problem.status,
     headers: {
       ...headers,
       ...(problem.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...problem.headers,
-      'content-type': style === 'oauth' ? 'application/json' : 'application/problem+json',
+      'content-type': style === 'problem' ? 'application/problem+json' : 'application/json',
       'cache-control': 'no-store',
     },
   })

@@ -1,18 +1,23 @@
 /** One run of one task: claimed, bounded in time, fenced in every write, recorded. */
 import { type Context, idMaker } from '#core/platform/context.ts'
-import type { Database } from '#core/platform/database/database.ts'
+import { type Epoch, publicName } from '#core/platform/tasks/epoch.ts'
 import type { Schedule } from './define-schedule.ts'
+import { fenceDatabase } from './fence-database.ts'
 import type { Held } from './leases/hold-lease.ts'
 import { systemTime } from './leases/time.ts'
 import type { Outcome, ScheduleDeps } from './schedule-deps.ts'
 
 export interface DueRun<C> {
   readonly task: string
-  readonly everySeconds: number
   readonly slot: Date
+  readonly trigger: 'clock' | 'catchup' | 'manual'
+  /** Set where its due time is the newest dealt with. */
+  readonly advance: { readonly missed: number } | null
   readonly lagMs: number
+  /** Told to stop after this, for the next due time. */
+  readonly cancelInMs: number | null
   readonly load: () => Promise<Schedule<C>>
-  readonly held: Held
+  readonly held: Held<Epoch>
   /** Aborts when the grace of a stop is over. */
   readonly hardStop: AbortSignal
 }
@@ -28,16 +33,28 @@ class TimedOut extends Error {
   }
 }
 
-/** Runs it if this process may. Only failures of the store are thrown. */
-export async function runOnce<C extends Context>(deps: ScheduleDeps<C>, due: DueRun<C>): Promise<void> {
+class Cancelled extends Error {
+  constructor(task: string) {
+    super(`the task ${task} was due again`)
+    this.name = 'Cancelled'
+  }
+}
+
+/**
+ * Runs it if this process may. Only failures of the store are thrown, and FencedOut.
+ * @returns when it ended; null when it was not this process's to run, or is no longer
+ */
+export async function runOnce<C extends Context>(
+  deps: ScheduleDeps<C>,
+  due: DueRun<C>,
+): Promise<Date | null> {
   const { task, slot, held } = due
   const time = deps.time ?? systemTime
   const log = deps.resources.log
   const run = { task, slot, epoch: held.epoch }
-  const attempt = await orAbandon(held, () =>
-    deps.runs.claim({ ...run, holder: deps.holder, trigger: 'clock' }),
-  )
-  if (attempt === null) return
+  held.assertHeld()
+  const attempt = await deps.runs.claim({ ...run, holder: deps.holder, trigger: due.trigger }, due.advance)
+  if (attempt === null) return null
   const started = time.monotonic()
   const outcome = await work(deps, due)
   const seconds = (time.monotonic() - started) / 1000
@@ -46,9 +63,12 @@ export async function runOnce<C extends Context>(deps: ScheduleDeps<C>, due: Due
   else log.error({ ...fields, error: outcome.cause }, `a task has ${words[outcome.state]}`)
   deps.observe?.({ task, state: outcome.state, seconds, lagSeconds: due.lagMs / 1000 })
   const { cause: _cause, ...recorded } = outcome
-  if (await deps.runs.finish({ ...run, ...recorded }, due.everySeconds)) return
+  const ended = await deps.runs.finish({ ...run, ...recorded })
+  if (ended) return ended
   log.warn(fields, 'a task was taken over while it ran')
+  deps.note?.({ task, what: 'fenced', count: 1 })
   held.abandon(new Error('a newer holder of the task exists'))
+  return null
 }
 
 const words: Record<Outcome['state'], string> = {
@@ -56,33 +76,46 @@ const words: Record<Outcome['state'], string> = {
   failed: 'failed',
   timed_out: 'timed out',
   interrupted: 'been interrupted',
+  cancelled: 'been cancelled',
 }
 
-/** Runs the task to its end; past its time or after a loss it is told to stop. */
+/** Runs the task to its end; past its time, after a loss or when it is due again it is told to stop. */
 async function work<C extends Context>(
   deps: ScheduleDeps<C>,
-  { task, slot, load, held, hardStop }: DueRun<C>,
+  due: DueRun<C>,
 ): Promise<Outcome & { cause?: unknown }> {
-  const timeout = new AbortController()
+  const { task, slot, load, held, hardStop } = due
+  const time = deps.time ?? systemTime
+  const limit = new AbortController()
   const over = new AbortController()
   const stopped = AbortSignal.any([held.lost, hardStop])
+  const endAfter = (milliseconds: number, reason: Error) =>
+    void time.sleep(milliseconds, over.signal).then(() => {
+      if (!over.signal.aborted) limit.abort(reason)
+    })
   try {
     const schedule = await load()
-    void (deps.time ?? systemTime).sleep(schedule.timeoutSeconds * 1000, over.signal).then(() => {
-      if (!over.signal.aborted) timeout.abort(new TimedOut(task, schedule.timeoutSeconds))
-    })
-    const signal = AbortSignal.any([stopped, timeout.signal])
-    const ctx = contextOf(deps, task, held, signal)
-    const counts = await untilLeft(deps, signal, over.signal, schedule.run(ctx, { slot, epoch: held.epoch }))
+    const { timeoutSeconds } = schedule
+    endAfter(timeoutSeconds * 1000, new TimedOut(task, timeoutSeconds))
+    if (due.cancelInMs !== null) endAfter(due.cancelInMs, new Cancelled(task))
+    const signal = AbortSignal.any([stopped, limit.signal])
+    const run = { slot, epoch: held.epoch }
+    const ctx = taskContext(deps, { task, ...run, signal })
+    const counts = await untilLeft(deps, signal, over.signal, schedule.run(ctx, run))
     return { state: 'completed', counts, error: null }
   } catch (cause) {
-    if (isFencedOut(cause)) held.abandon(cause as Error)
-    const state = stopped.aborted ? 'interrupted' : timeout.signal.aborted ? 'timed_out' : 'failed'
-    const reason = timeout.signal.aborted ? timeout.signal.reason : cause
-    return { state, counts: {}, error: describe(reason), cause: reason }
+    if ((cause as Error | null)?.name === 'FencedOut') held.abandon(cause as Error)
+    const reason = !stopped.aborted && limit.signal.aborted ? limit.signal.reason : cause
+    return { state: stateOf(stopped, reason), counts: {}, error: describe(reason), cause: reason }
   } finally {
     over.abort()
   }
+}
+
+function stateOf(stopped: AbortSignal, reason: unknown): Outcome['state'] {
+  if (stopped.aborted) return 'interrupted'
+  if (reason instanceof Cancelled) return 'cancelled'
+  return reason instanceof TimedOut ? 'timed_out' : 'failed'
 }
 
 /** The work's result; or a failure when it has not ended a grace after the signal. */
@@ -102,15 +135,20 @@ async function untilLeft<C extends Context, T>(
   return Promise.race([running, left.promise])
 }
 
-function contextOf<C extends Context>(
-  deps: ScheduleDeps<C>,
-  task: string,
-  held: Held,
-  signal: AbortSignal,
+/** The context of one run: bound to its signal, fenced in every write, with the fence that its commands carry. */
+export function taskContext<C extends Context>(
+  deps: Pick<ScheduleDeps<C>, 'resources' | 'runs' | 'contextOf'>,
+  run: {
+    readonly task: string
+    readonly slot: Date
+    readonly epoch: Epoch
+    readonly signal: AbortSignal
+  },
 ): C {
   const { resources } = deps
+  const { task, slot, epoch, signal } = run
   const newId = idMaker(resources.clock, resources.random)
-  const db = fenceDatabase(deps, task, held, resources.db.bound(signal))
+  const db = fenceDatabase(resources.db.bound(signal), (tx) => deps.runs.fence(tx, task, epoch))
   return deps.contextOf({
     ...resources,
     db,
@@ -121,41 +159,14 @@ function contextOf<C extends Context>(
     newId,
     idempotencyKey: null,
     once: (once) => db.transaction(once),
+    fence: {
+      task: publicName(task),
+      incarnation: epoch.incarnation,
+      epoch: String(epoch.counter),
+      slot: slot.toISOString(),
+    },
   })
 }
-
-/** The database as a task gets it: every transaction that may write begins with the check of its epoch. */
-function fenceDatabase<C extends Context>(
-  deps: ScheduleDeps<C>,
-  task: string,
-  held: Held,
-  db: Database,
-): Database {
-  return {
-    ...db,
-    bound: (next) => fenceDatabase(deps, task, held, db.bound(next)),
-    get unbound() {
-      return fenceDatabase(deps, task, held, db.unbound)
-    },
-    transaction: (run, options) =>
-      db.transaction(async (tx) => {
-        if (!options?.readOnly) await deps.runs.fence(tx, task, held.epoch)
-        return run(tx)
-      }, options),
-  }
-}
-
-/** Ends the tenure when a newer holder exists. */
-async function orAbandon<T>(held: Held, claim: () => Promise<T>): Promise<T> {
-  try {
-    return await claim()
-  } catch (error) {
-    if (isFencedOut(error)) held.abandon(error as Error)
-    throw error
-  }
-}
-
-const isFencedOut = (error: unknown): boolean => (error as Error | null)?.name === 'FencedOut'
 
 const describe = (error: unknown): string =>
   (error instanceof Error ? `${error.name}: ${error.message}` : 'unknown').slice(0, ERROR_CHARS_MAX)

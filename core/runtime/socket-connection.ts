@@ -33,14 +33,20 @@ export interface ConnectionSpec {
   readonly limits: FrameLimits
 }
 
+/** What a client is told beside the code, in the close frame's reason. */
+export interface EndReason {
+  readonly retry_after_ms?: number
+  readonly last_index?: number
+}
+
 export interface Connection {
   readonly socket: WebSocket
   /** Sends metrics; a slow socket gets only the newest ones. */
   metrics(values: Record<string, unknown>): void
   /** Pings, and ends a socket that is dead or stalled. */
   beat(): void
-  /** Closes it with an error frame. */
-  end(code: number, error: FrameError, reason?: Record<string, unknown>): void
+  /** Closes it with an error frame, which also holds the `retry_after_ms` of a reason. */
+  end(code: number, error: FrameError, reason?: EndReason): void
 }
 
 /** Takes a fresh socket: says hello and follows the journal from there. */
@@ -78,7 +84,9 @@ export function holdConnection(spec: ConnectionSpec): Connection {
   const end: Connection['end'] = (code, error, reason) => {
     if (socket.readyState !== socket.OPEN) return
     follower?.stop()
-    send({ type: 'error', code: error })
+    // Browsers hide no frame, but many clients never look at a close frame's reason.
+    const retry = reason?.retry_after_ms
+    send({ type: 'error', code: error, ...(retry === undefined ? {} : { retry_after_ms: retry }) })
     socket.close(code, JSON.stringify(reason ?? { code: error }))
   }
   const deliver = (event: FeedEvent): boolean => {

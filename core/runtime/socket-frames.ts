@@ -16,34 +16,48 @@ export const ClientFrame = z.discriminatedUnion('type', [
 ])
 export type ClientFrame = z.infer<typeof ClientFrame>
 
+const Count = z.int().min(0)
+
 /** What a client is told about its bounds. */
-export interface FrameLimits {
-  readonly streams_per_caller: number
-  readonly frame_bytes: number
-  readonly frames_per_minute: number
-  readonly pause_bytes: number
-  readonly close_bytes: number
-  readonly ping_seconds: number
-}
+const FrameLimits = z.strictObject({
+  streams_per_caller: Count,
+  frame_bytes: Count,
+  frames_per_minute: Count,
+  pause_bytes: Count,
+  close_bytes: Count,
+  ping_seconds: Count,
+})
+export type FrameLimits = Readonly<z.infer<typeof FrameLimits>>
 
 /** Codes of error frames. */
-export type FrameError =
-  | 'malformed_frame'
-  | 'session_ended'
-  | 'too_slow'
-  | 'too_many_frames'
-  | 'shutting_down'
+const FrameError = z.enum([
+  'malformed_frame',
+  'session_ended',
+  'too_slow',
+  'too_many_frames',
+  'shutting_down',
+])
+export type FrameError = z.infer<typeof FrameError>
 
 /** Close codes beside those of RFC 6455. */
 export const closeCodes = { drain: 1012, policy: 1008, tooSlow: 4008, sessionEnded: 4401 } as const
 
 /** What the server sends, but for events. */
-export type ServerFrame =
-  | { type: 'hello'; connection_id: string; head: number; limits: FrameLimits }
-  | { type: 'gap'; from: number; to: number }
-  | { type: 'metrics'; metrics: Record<string, unknown> }
-  | { type: 'ping' }
-  | { type: 'error'; code: FrameError }
+export const serverFrames = {
+  hello: z.strictObject({
+    type: z.literal('hello'),
+    connection_id: z.string(),
+    /** The journal's newest index. */
+    head: Count,
+    limits: FrameLimits,
+  }),
+  /** Indexes that the client asked for and that don't exist (yet, or any more). */
+  gap: z.strictObject({ type: z.literal('gap'), from: Count, to: Count }),
+  metrics: z.strictObject({ type: z.literal('metrics'), metrics: z.record(z.string(), z.unknown()) }),
+  ping: z.strictObject({ type: z.literal('ping') }),
+  error: z.strictObject({ type: z.literal('error'), code: FrameError, retry_after_ms: Count.optional() }),
+}
+export type ServerFrame = z.infer<(typeof serverFrames)[keyof typeof serverFrames]>
 
 const frames = new WeakMap<FeedEvent, Buffer>()
 

@@ -193,29 +193,227 @@ create trigger refuse_truncate before truncate on teg.system_accounts
 -- Days long past are swept by day.
 create index key_spending_day on teg.key_spending (day);
 ` },
+  { name: "0003-tokens-and-minting.sql", sql: `-- Payment tokens, minting, fences of tasks.
+-- A row of teg.transfers is a movement (code null), a hold (code 'held': its terms stand in teg.tokens) or a refusal.
+-- \`scope\`: null is the payer, 'payee' the payee, else system:<task>.
+alter table teg.transfers drop constraint transfers_kind_check, drop constraint transfers_legs;
+alter table teg.transfers
+  add constraint transfers_kind check (kind in ('transfer', 'refund', 'genesis_grant', 'payment', 'hold', 'mint', 'burn')),
+  add constraint transfers_legs check (
+    (to_seq is null) = (to_balance is null) and (from_seq is null) = (from_balance is null)
+    and case when code is null
+      then (from_seq is null) = (from_agent is null) and (to_seq is null) = (to_agent is null) and kind <> 'hold'
+        and case kind when 'mint' then from_agent is null when 'burn' then to_agent is null else to_agent is not null end
+      else from_seq is null and to_seq is null end);
+
+-- Tokens as they were issued; a hold lowers what is available, never the balance.
+create table teg.tokens (
+  seq bigint primary key,
+  id uuid not null unique,
+  payer uuid not null,
+  payee uuid not null,
+  amount bigint not null check (amount > 0),
+  created_at timestamptz not null,
+  expires_at timestamptz not null,
+  task_ref text,
+  check (expires_at > created_at and expires_at <= created_at + interval '1 day')
+);
+create index tokens_payer on teg.tokens (payer, seq);
+create index tokens_payee on teg.tokens (payee, seq);
+create index tokens_held on teg.tokens (payer, expires_at);  -- what was held at a moment: no token lives longer than a day
+
+-- How tokens ended: each once, whatever calls race for it.
+create table teg.token_steps (
+  seq bigint primary key,
+  token uuid not null references teg.tokens (id),
+  issued bigint not null,            -- the token's number
+  payer uuid not null,
+  payee uuid not null,
+  status smallint not null check (status in (2, 3, 4)),  -- 2 redeemed, 3 cancelled, 4 expired
+  amount bigint not null default 0,  -- what was redeemed; the rest was released
+  transfer uuid,
+  created_at timestamptz not null,
+  constraint token_steps_token unique (token),
+  check ((status = 2) = (transfer is not null) and (status = 2) = (amount > 0))
+);
+create index token_steps_payer on teg.token_steps (payer, status, issued);
+create index token_steps_payee on teg.token_steps (payee, status, issued);
+
+-- Tokens that have not ended: a queue, not history. The sum of an account's is its \`held\`.
+create table teg.open_tokens (
+  token uuid primary key,
+  payer uuid not null,
+  payee uuid not null,
+  issued bigint not null,
+  amount bigint not null,
+  expires_at timestamptz not null
+) with (autovacuum_vacuum_scale_factor = 0.05);
+create index open_tokens_due on teg.open_tokens (expires_at, token);
+create index open_tokens_payer on teg.open_tokens (payer, expires_at);
+create index open_tokens_payee on teg.open_tokens (payee);
+
+-- The highest epoch of each task that the gate has seen, by (incarnation of the registry's database, counter).
+create table teg.task_epochs (
+  task text primary key,
+  incarnation bigint not null default 0 check (incarnation >= 0),
+  epoch bigint not null default 0 check (epoch >= 0)
+) with (fillfactor = 50);
+
+-- Whether this TEG has minting authority, as its configuration said at the last start.
+alter table teg.meta add column minting boolean not null default false;
+-- Credits of the treasury that are no fees.
+alter table teg.system_deltas add column minted boolean not null default false;
+
+create function teg.keep_minted() returns trigger language plpgsql as $$
+begin
+  raise exception 'teg.meta.ever_minted is history: it is never taken back' using errcode = 'insufficient_privilege';
+end $$;
+create trigger keep_minted before update on teg.meta
+  for each row when (old.ever_minted and not new.ever_minted) execute function teg.keep_minted();
+create trigger refuse_delete before delete on teg.meta for each row execute function teg.refuse_change();
+
+-- Without minting authority only grants that are recorded may issue AVT, and nothing may be destroyed.
+create function teg.guard_supply() returns trigger language plpgsql as $$
+begin
+  if (select m.minting from teg.meta m) then
+    return new;
+  end if;
+  if new.account = 'issuance' and -new.amount = (
+    select sum(t.amount) from teg.transfers t
+    join teg.grants g on g.developer = case t.kind when 'genesis_grant' then t.key::uuid end and g.transfer = t.id
+    where t.seq >= new.seq and t.seq < new.seq + 5000 and t.code is null) then
+    return new;
+  end if;
+  raise exception 'teg.system_deltas: this TEG has no minting authority' using errcode = 'insufficient_privilege';
+end $$;
+create trigger guard_supply before insert on teg.system_deltas
+  for each row when (new.account in ('issuance', 'destruction')) execute function teg.guard_supply();
+
+create trigger refuse_change before update or delete on teg.tokens
+  for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.tokens
+  for each statement execute function teg.refuse_change();
+create trigger refuse_change before update or delete on teg.token_steps
+  for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.token_steps
+  for each statement execute function teg.refuse_change();
+
+create or replace view teg.postings as
+select t.seq, leg.leg, t.id as transfer_id, leg.account, leg.amount, leg.balance_after, leg.account_seq, t.created_at
+from teg.transfers t
+cross join lateral (values
+  (0, case when t.kind = 'burn' then 'system:destruction' when t.from_agent is null then 'system:issuance' end,
+    case when t.kind = 'burn' then t.amount else -t.amount end, null::bigint, null::bigint),
+  (1, t.from_agent::text, -t.amount, t.from_balance, t.from_seq),
+  (2, t.to_agent::text, t.amount - t.fee, t.to_balance, t.to_seq),
+  (3, case when t.fee > 0 or (t.kind in ('mint', 'burn') and t.from_agent is null and t.to_agent is null)
+      then 'system:treasury' end,
+    case t.kind when 'mint' then t.amount when 'burn' then -t.amount else t.fee end, null, null)
+) as leg (leg, account, amount, balance_after, account_seq)
+where t.code is null and leg.account is not null;
+` },
+  { name: "0010-tasks.sql", sql: `-- Background tasks of the TEG: it uses no Redis, its singletons lease here. The same tables as in the registry; their
+-- epochs have a name of their own, because teg.task_epochs keeps what was seen of the registry's tasks.
+create table teg.incarnation (
+  one boolean primary key default true check (one),
+  number integer not null default 0 check (number >= 0)
+);
+insert into teg.incarnation default values;
+create table teg.singleton_epochs (
+  task text primary key,
+  incarnation integer not null default 0,
+  epoch bigint not null,
+  holder text not null,
+  acquired_at timestamptz not null,
+  released_at timestamptz
+);
+create table teg.task_leases (
+  name text primary key,
+  token text not null,
+  until timestamptz not null
+);
+create table teg.task_runs (
+  task text not null,
+  slot timestamptz not null,
+  incarnation integer not null default 0,
+  epoch bigint not null,
+  attempt integer not null,
+  holder text not null,
+  trigger text not null constraint task_runs_trigger check (trigger in ('clock', 'catchup', 'manual')),
+  state text not null constraint task_runs_state check (state in
+    ('queued', 'running', 'completed', 'failed', 'timed_out', 'interrupted', 'cancelled', 'abandoned')),
+  started_at timestamptz not null,
+  finished_at timestamptz,
+  counts json,
+  error text,
+  asked_by text,
+  primary key (task, slot)
+);
+create index task_runs_open on teg.task_runs (task, slot) where state in ('queued', 'running', 'interrupted');
+create index task_runs_success on teg.task_runs (task, slot) where state = 'completed';
+create table teg.tasks (
+  task text primary key,
+  known_since timestamptz not null,
+  last_slot timestamptz,
+  missed bigint not null default 0 check (missed >= 0),
+  paused_at timestamptz,
+  paused_by text
+);
+` },
+  { name: "ledger/fences.sql", sql: `-- Fences of tasks in the gate. Repeatable.
+-- By command: true where a newer holder of its task has been seen, here or in an earlier batch; null without fence. What
+-- is seen is kept, whatever becomes of the command: an epoch is (incarnation, counter of at most 18 digits).
+create or replace function teg.pass_fences(p_tasks text[], p_extra text[])
+returns boolean[] language plpgsql as $$
+declare
+  v_stale boolean[];
+begin
+  insert into teg.task_epochs (task) select u.task from unnest(p_tasks) as u(task) order by u.task on conflict do nothing;
+  perform from teg.task_epochs e where e.task = any (p_tasks) order by e.task for update;
+  with asked as (
+    select c.place, c.fence ->> 'task' as task,
+      (c.fence ->> 'incarnation')::numeric * 1000000000000000000 + (c.fence ->> 'epoch')::numeric as epoch
+    from (select u.place, u.extra::json -> 'fence' as fence from unnest(p_extra) with ordinality as u(extra, place)) c
+  ), judged as (
+    select a.place, a.task, a.epoch, greatest(e.incarnation::numeric * 1000000000000000000 + e.epoch,
+      max(a.epoch) over (partition by a.task order by a.place)) as highest
+    from asked a left join teg.task_epochs e on e.task = a.task
+  ), raised as (
+    update teg.task_epochs e set incarnation = div(h.highest, 1000000000000000000)::bigint,
+      epoch = mod(h.highest, 1000000000000000000)::bigint
+    from (select j.task, max(j.highest) as highest from judged j group by j.task) h
+    where e.task = h.task and e.incarnation::numeric * 1000000000000000000 + e.epoch < h.highest
+  )
+  select array_agg(j.epoch < j.highest order by j.place) into v_stale from judged j;
+  return v_stale;
+end $$;
+
+create or replace function teg.stale_epoch() returns text[] language sql immutable as $$
+  select array['stale_epoch', 'A newer holder of the task has been here; this one must stop.']
+$$;
+` },
   { name: "ledger/gate.sql", sql: `-- THE GATE: the only statement that moves or creates AVT. N commands in, N outcomes out, in order. Repeatable.
--- judge.sql holds what it asks about one command, steps.sql what it does only when a batch needs it.
--- Every other writer of teg.accounts must lock accounts first, in ascending id order, as step 2 does.
+-- judge.sql holds what it asks about one command, read-batch.sql and write-batch.sql its first and last steps, steps.sql,
+-- tokens.sql, fences.sql and minting.sql what it does only when a batch needs it. Every other writer of teg.accounts must
+-- lock accounts first, in ascending id order, as step 2 does; then come epochs, budget, fold, spending, in this order.
 drop function if exists teg.apply_commands;
 create function teg.apply_commands(
   p_now timestamptz,        -- null: the database's clock, read after the locks
-  p_accounts uuid[],        -- accounts named by id, distinct, ascending
-  p_dids text[],            -- accounts named by did, distinct
-  p_keys uuid[],            -- keys of agents that spend, distinct
-  p_op smallint[],          -- 1 open_account, 2 set_status, 3 transfer, 4 refund, 5 grant
-  p_id uuid[],              -- id of the movement or refusal to come
-  p_idem uuid[],            -- digest of scope and key
-  p_hash uuid[],            -- digest of the request
-  p_key text[],
+  p_minting boolean,        -- whether this TEG's configuration gives it minting authority
+  p_accounts uuid[], p_dids text[],  -- accounts named by id, ascending, and by did; distinct, as all these lists are
+  p_keys uuid[],            -- keys of agents that spend
+  p_tasks text[],           -- tasks that send commands under a fence, ascending
+  p_op smallint[],          -- 1 open_account, 2 set_status, 3 transfer, 4 refund, 5 grant, 6 issue, 7 redeem, 8 cancel,
+                            -- 9 expire a token, 10 mint, 11 burn
+  p_id uuid[],              -- id of the movement, hold or refusal to come
+  p_idem uuid[], p_hash uuid[], p_key text[],  -- digest of scope and key, digest of the request, key
   p_twin integer[],         -- first command of this batch with the same idem; 0: this one is the first
-  p_from integer[],         -- place of the acting account in p_accounts || p_dids
-  p_to integer[],           -- place of the payee; null: none named
-  p_amount bigint[],
-  p_memo text[],
-  p_reference text[],
+  p_linked boolean[],       -- linked to the next command; empty: none is
+  p_from integer[], p_to integer[],  -- places of the acting account and the payee in p_accounts || p_dids; null: none
+  p_amount bigint[], p_memo text[], p_reference text[],
   p_extra text[]            -- JSON of what only some commands have; null: nothing
 ) returns table (
-  o_state smallint,         -- 0 moved, 1 refused, 2 refused and not kept, 3 replay, 4 twin, 5 done, 6 was done before
+  o_state smallint,         -- 0 moved or held, 1 refused, 2 refused and not kept, 3 replay, 4 twin, 5 done, 6 was done before
   o_code text, o_detail text,
   o_prior bigint,           -- state 3: number of the first outcome; state 4: its place in this batch
   o_from uuid, o_from_did text, o_to uuid, o_to_did text,
@@ -229,16 +427,19 @@ declare
   n constant integer := cardinality(p_op);
   amount_max constant bigint := 9007199254740991;
   int8_max constant bigint := 9223372036854775807;
-  v_now timestamptz; v_day date;
-  v_refs uuid[] := p_accounts; v_payers_at integer := 0;
+  v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
   v_ids uuid[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
   v_seq bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[]; v_slot integer[];
-  v_made uuid[] := '{}';
-  -- What a refund pays back, by command.
+  -- What a refund pays back, and the token that a command names, by command.
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
+  v_tokens teg.tokens[]; v_token teg.tokens; v_token_state smallint[];
+  -- Tokens that this batch ends, and how; those that it voids because their payers need the funds.
+  v_ended uuid[] := '{}'; v_ended_as smallint[] := '{}'; v_void uuid[] := '{}'; v_swept boolean[]; w uuid[];
   v_prior bigint[]; v_prior_hash uuid[]; v_alias integer[];
-  v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
+  v_freed bigint; v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
+  v_stale boolean[]; v_minting boolean; v_treasury numeric; v_linked constant boolean := cardinality(p_linked) > 0;
+  g_start integer; g_end integer := 0; g_failed boolean := false; g_spent bigint[];
   -- Outcomes, by command.
   r_state smallint[] := array_fill(null::smallint, array[n]); r_code text[] := array_fill(null::text, array[n]);
   r_detail text[] := r_code; r_prior bigint[] := array_fill(null::bigint, array[n]); r_kind text[] := r_code;
@@ -248,22 +449,17 @@ declare
   r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
   r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
-  s_transfer uuid[] := '{}';
-  v_rows integer := 0; v_events integer := 0; v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
-  op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text;
+  s_transfer uuid[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
+  v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
+  op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text; stale boolean;
   amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; want smallint; step bigint; verdict text[];
 begin
   -- 1. Accounts that this batch opens are inserted first, so that they can be locked; they count from their command on.
-  if 1 = any (p_op) then
-    v_made := teg.open_accounts(p_now, p_accounts, p_op, p_from, p_extra);
-  end if;
-  if cardinality(p_dids) > 0 then
-    v_refs := v_refs || teg.find_dids(p_dids);
-  end if;
-  if 4 = any (p_op) then
-    v_payers_at := cardinality(v_refs);
-    v_orig := teg.find_originals(p_op, p_extra);
-    v_refs := v_refs || teg.find_payers(v_orig);
+  if 1 = any (p_op) then v_made := teg.open_accounts(p_now, p_accounts, p_op, p_from, p_extra); end if;
+  if cardinality(p_dids) > 0 then v_refs := v_refs || teg.find_dids(p_dids); end if;
+  if p_op && array[4, 7, 8, 9]::smallint[] then
+    v_found_at := cardinality(v_refs);
+    select g.originals, g.tokens, v_refs || g.payers into v_orig, v_tokens, v_refs from teg.find_named(p_op, p_extra) g;
   end if;
 
   -- 2. Every account that this batch can change is locked, in ascending id order: no deadlock, no lost update.
@@ -274,9 +470,7 @@ begin
   from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
   select array_agg(s.slot::integer order by r.place) into v_slot
   from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
-  if 5 = any (p_op) then
-    perform pg_advisory_xact_lock(hashtext('teg.genesis_budget'));
-  end if;
+  if cardinality(p_tasks) > 0 then v_stale := teg.pass_fences(p_tasks, p_extra); end if;
   v_now := coalesce(p_now, clock_timestamp());
   v_day := (v_now at time zone 'UTC')::date;
 
@@ -286,36 +480,62 @@ begin
   left join lateral (select m.seq, m.request_hash from teg.transfers m where m.idem = c.idem limit 1) f on true;
   v_alias := array_fill(0, array[n]);
   select s.id, s.effective_ppm into v_snap_now, v_ppm_now from teg.fee_snapshots s order by s.settings_version desc limit 1;
-  if 4 = any (p_op) then
-    select o.kinds, o.lefts, o.firsts into v_orig_kind, v_orig_left, v_orig_first
-    from teg.read_originals(v_orig, p_accounts, p_from) o;
+  if p_op && array[4, 5, 7, 8, 9, 10, 11]::smallint[] then
+    select g.kinds, g.lefts, g.firsts, g.states, g.granted, g.minting, g.treasury
+    into v_orig_kind, v_orig_left, v_orig_first, v_token_state, v_granted, v_minting, v_treasury
+    from teg.read_found(p_op, p_accounts, p_from, v_orig, v_tokens, v_day, p_minting) g;
   end if;
-  if 5 = any (p_op) then
-    select coalesce(sum(g.amount), 0)::bigint into v_granted from teg.grants g where g.granted_on = v_day;
-  end if;
-  if cardinality(p_keys) > 0 then
-    v_spent := teg.lock_spending(p_keys, v_day);
-  end if;
+  if cardinality(p_keys) > 0 then v_spent := teg.lock_spending(p_keys, v_day); end if;
 
   -- 4. In order over memory: each command sees what the earlier ones did, each is accepted or refused by itself.
-  for i in 1 .. n loop
-    op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0;
-    verdict := null; kind := null; keep := op in (3, 4); fee := 0; ppm := 0; snap := null; amount := p_amount[i];
-    f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
+  for i in 1 .. case when v_linked then n + 1 else n end loop
+    if v_linked then
+      -- A group in which one was refused is taken back, newest first; the rest of it is refused below.
+      if g_end > 0 and not g_failed and (r_state[i - 1] in (1, 2) or (r_state[i - 1] = 3 and teg.was_refused(r_prior[i - 1]))
+          or (r_state[i - 1] = 4 and r_state[r_prior[i - 1]::integer] = 1)) then
+        g_failed := true; v_spent := g_spent; verdict := teg.linked_failed();
+        for m in reverse i - 2 .. g_start loop
+          continue when r_state[m] <> 0;
+          a := r_from_slot[m]; b := r_to_slot[m]; v_seq[a] := v_seq[a] - 1; v_seq[b] := v_seq[b] - 1;
+          v_balance[a] := v_balance[a] + r_amount[m]; v_balance[b] := v_balance[b] - (r_amount[m] - r_fee[m]);
+          v_fees := v_fees - r_fee[m]; v_events := v_events - 1; r_fee[m] := 0; r_ppm[m] := 0; r_snap[m] := null;
+          r_state[m] := 1; r_code[m] := verdict[1]; r_detail[m] := verdict[2]; r_from_seq[m] := null; r_to_seq[m] := null;
+          r_from_balance[m] := null; r_from_held[m] := null; r_to_balance[m] := null;
+        end loop;
+      end if;
+      if i > g_end then g_end := 0; g_failed := false; end if;
+      exit when i > n;
+      if g_end = 0 and p_linked[i] then
+        g_start := i; g_end := i; g_spent := v_spent;
+        while p_linked[g_end] and p_op[g_end + 1] = 3 loop g_end := g_end + 1; end loop;
+        g_failed := p_linked[g_end];  -- its last one is linked to no transfer
+      end if;
+    end if;
+    op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0; verdict := null;
+    kind := null; keep := op in (3, 4, 6, 7, 10, 11); fee := 0; ppm := 0; snap := null; amount := p_amount[i];
+    stale := v_stale[i]; f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
+    -- Before a payer's funds are judged, its holds that are due are voided.
+    if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and v_swept[a] is not true then
+      select e.tokens, e.freed into w, v_freed from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void)) e;
+      v_swept[a] := cardinality(w) < 100;
+      if v_freed > 0 then
+        v_held[a] := v_held[a] - v_freed; v_dirty[a] := true; v_holds := true; v_void := v_void || w;
+        v_ended := v_ended || w; v_ended_as := v_ended_as || array_fill(4::smallint, array[cardinality(w)]);
+      end if;
+    end if;
 
     if op = 1 then
       if a is not null and v_dids[a] = x ->> 'did' and v_owners[a] = (x ->> 'owner')::uuid then
-        r_state[i] := case when v_known[a] then 6 else 5 end;
-        v_known[a] := true;
+        r_state[i] := case when v_known[a] then 6 else 5 end; v_known[a] := true;
         continue;
       end if;
       verdict := array['idempotency_key_reused', 'The account or its did is already there with another did or owner.'];
 
-    elsif a is null or not v_known[a] then
+    elsif (a is null or not v_known[a]) and (op < 10 or p_from[i] is not null) then
       keep := false; verdict := array['agent_not_found', 'The TEG has no account of the acting agent.'];
 
     -- A known key gets its first answer, whatever has changed since.
-    elsif op <> 2 and (v_prior[i] is not null or j > 0) then
+    elsif op not in (2, 8, 9) and (v_prior[i] is not null or j > 0) then
       if coalesce(v_prior_hash[i], p_hash[j]) = p_hash[i] then
         r_state[i] := case when v_prior[i] is null then 4 else 3 end; r_prior[i] := coalesce(v_prior[i], j);
         continue;
@@ -324,39 +544,15 @@ begin
       verdict := case when op = 5 then array['already_granted', 'This developer had the genesis grant for another agent.']
         else array['idempotency_key_reused', 'The key was used with another request; its first outcome stands.'] end;
 
-    elsif op = 2 then
-      want := (x ->> 'status')::smallint; step := (x ->> 'sequence')::bigint;
-      if step < v_status_seq[a] or (step = v_status_seq[a] and want = v_status[a]) then
-        -- A closing that is asked for again shows the movement that it made, here or in an earlier batch.
-        j := case when want = 3 and p_to[i] is not null then array_position(p_key, p_key[i]) end;
-        r_prior[i] := case when j < i and p_op[j] = 2 and r_state[j] = 0 then j
-          when j > 0 then teg.find_closing(v_ids[a], step) end;
-        r_state[i] := case when r_prior[i] is null then 6 when r_prior[i] = j then 4 else 3 end;
-        continue;
-      end if;
-      if want = 3 then
-        verdict := teg.judge_closing(v_balance[a], v_held[a] + v_staked[a], v_status[a], p_to[i] is not null, a = b,
-          case when v_known[b] then v_status[b] end);
-        if verdict is null and v_balance[a] > 0 then
-          kind := 'transfer'; amount := v_balance[a];
-        end if;
-      end if;
-
-    elsif op = 5 then
-      kind := 'genesis_grant'; b := a; a := null;
-      verdict := case when amount < 1 or amount > amount_max
-          then array['amount_out_of_range', 'A grant is 0.000001 to 9007199254.740991 AVT.']
-        when v_status[b] <> 1 then array['agent_not_active', 'The agent is not active.']
-        when v_granted + amount > (x ->> 'budget')::bigint
-          then array['budget_exhausted', 'The grant stays due; the budget is renewed at 00:00 UTC.'] end;
-
-    else
+    elsif op in (3, 4, 6) then
       if op = 4 then
-        kind := 'refund'; b := v_slot[v_payers_at + i]; f := v_orig_first[i]; amount := coalesce(amount, v_orig_left[f]);
+        kind := 'refund'; b := v_slot[v_found_at + i]; f := v_orig_first[i]; amount := coalesce(amount, v_orig_left[f]);
         verdict := teg.judge_refund(v_orig_kind[i], amount, v_orig_left[f]);
       else
-        kind := 'transfer';
-        if amount < 100 or amount > amount_max then
+        kind := case op when 3 then 'transfer' else 'hold' end;
+        if g_failed then
+          verdict := teg.linked_failed();
+        elsif amount < 100 or amount > amount_max then
           verdict := array['amount_out_of_range', 'A transfer is 0.0001 to 9007199254.740991 AVT.'];
         end if;
       end if;
@@ -380,9 +576,50 @@ begin
         k := (q ->> 'slot')::integer; verdict := teg.judge_limits(q, amount, v_spent[k], v_ids[b], v_dids[b]);
       end if;
       if verdict is null and amount > v_balance[a] - v_held[a] then
-        verdict := array['insufficient_funds', 'The payer has ' || teg.avt(v_balance[a] - v_held[a])
-          || ' AVT available; ' || teg.avt(amount) || ' are needed.'];
+        verdict := teg.judge_funds(v_balance[a] - v_held[a], amount);
       end if;
+
+    elsif op = 2 then
+      want := (x ->> 'status')::smallint; step := (x ->> 'sequence')::bigint;
+      if step <= v_status_seq[a] then
+        -- A closing that is asked for again shows the movement that it made, here or in an earlier batch.
+        j := case when want = 3 and p_to[i] is not null then array_position(p_key, p_key[i]) end;
+        r_prior[i] := case when j < i and p_op[j] = 2 and r_state[j] = 0 then j
+          when j > 0 then teg.find_closing(v_ids[a], step) end;
+        r_state[i] := case when r_prior[i] is null then 6 when r_prior[i] = j then 4 else 3 end;
+        continue;
+      end if;
+      if stale then
+        verdict := teg.stale_epoch();
+      elsif want = 3 then
+        verdict := teg.judge_closing(v_balance[a], v_held[a] + v_staked[a], v_status[a], p_to[i] is not null, a = b,
+          case when v_known[b] then v_status[b] end);
+        if verdict is null and v_balance[a] > 0 then
+          kind := 'transfer'; amount := v_balance[a];
+        end if;
+      end if;
+
+    elsif op = 5 then
+      kind := 'genesis_grant'; b := a; a := null;
+      verdict := teg.judge_grant(stale, amount, v_status[b], v_granted, (x ->> 'budget')::bigint);
+
+    elsif op in (7, 8, 9) then
+      v_token := v_tokens[i]; want := coalesce(v_ended_as[array_position(v_ended, v_token.id)], v_token_state[i]);
+      if op = 7 then
+        kind := 'payment'; b := a; a := v_slot[v_found_at + i]; snap := v_snap_now; ppm := v_ppm_now;
+        amount := coalesce(amount, v_token.amount); fee := teg.fee_of(amount, ppm);
+        verdict := teg.judge_redeeming(v_token, want, v_ids[b], amount, v_now, v_status[a], v_status[b]);
+      elsif v_token.payer = v_ids[a] and (want = op - 5 or (op = 9 and (want > 1 or v_token.expires_at > v_now))) then
+        r_state[i] := 6; r_code[i] := case want when 1 then 'active' end; continue;  -- whatever comes later in the batch
+      else
+        verdict := case when stale then teg.stale_epoch() else teg.judge_ending(v_token, want, v_ids[a], op = 9, v_now) end;
+      end if;
+
+    else
+      kind := case op when 10 then 'mint' else 'burn' end; keep := v_minting;
+      verdict := teg.judge_supply(v_minting, kind, amount, v_status[a],
+        case when op = 10 then null when p_from[i] is null then v_treasury + v_fees else v_balance[a] - v_held[a] end);
+      b := case op when 10 then a end; a := case op when 11 then a end;
     end if;
 
     if verdict is null and kind is not null and v_balance[b] > int8_max - amount - v_staked[b] then
@@ -390,30 +627,39 @@ begin
     end if;
     if verdict is not null then
       r_state[i] := case when keep then 1 else 2 end; r_code[i] := verdict[1]; r_detail[i] := verdict[2];
-      if not keep then
-        continue;
-      end if;
+      continue when not keep;
       r_kind[i] := kind; r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_amount[i] := coalesce(amount, 0);
       r_fee[i] := 0; r_ppm[i] := 0; r_refund[i] := v_orig[i]; v_rows := v_rows + 1;
-    elsif kind is not null then
+    elsif op = 6 then
+      r_state[i] := 0; r_kind[i] := kind; r_code[i] := 'held'; r_amount[i] := amount; r_fee[i] := 0; r_ppm[i] := 0;
+      r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; v_held[a] := v_held[a] + amount; v_dirty[a] := true; v_holds := true;
+      v_events := v_events + 1; v_rows := v_rows + 1;
+    elsif op in (7, 8, 9) then
+      v_held[a] := v_held[a] - v_token.amount; v_dirty[a] := true; v_holds := true; v_steps := v_steps + 1;
+      v_ended := v_ended || v_token.id; v_ended_as := v_ended_as || (op - 5)::smallint; r_state[i] := 5;
+      v_events := v_events + 1;
+    end if;
+    if verdict is null and kind is not null and op <> 6 then
       r_state[i] := 0; r_kind[i] := kind; r_amount[i] := amount; r_fee[i] := fee; r_ppm[i] := ppm; r_snap[i] := snap;
       if a is not null then
         v_balance[a] := v_balance[a] - amount; v_seq[a] := v_seq[a] + 1; v_dirty[a] := true;
         r_from[i] := v_ids[a]; r_from_slot[i] := a; r_from_seq[i] := v_seq[a]; r_from_balance[i] := v_balance[a];
         r_from_held[i] := nullif(v_held[a], 0);
-      else
+      elsif op = 5 then
         v_issued := v_issued + amount; v_granted := v_granted + amount;
       end if;
-      v_balance[b] := v_balance[b] + (amount - fee); v_seq[b] := v_seq[b] + 1; v_dirty[b] := true;
-      r_to[i] := v_ids[b]; r_to_slot[i] := b; r_to_seq[i] := v_seq[b]; r_to_balance[i] := v_balance[b];
+      if b is not null then
+        v_balance[b] := v_balance[b] + (amount - fee); v_seq[b] := v_seq[b] + 1; v_dirty[b] := true;
+        r_to[i] := v_ids[b]; r_to_slot[i] := b; r_to_seq[i] := v_seq[b]; r_to_balance[i] := v_balance[b];
+      end if;
       if op = 4 then
         r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount;
-      end if;
-      if k > 0 then
-        v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]);
+      elsif op > 9 then  -- a mint adds, a burn takes
+        v_treasury := v_treasury + case when p_from[i] is null then amount * (21 - 2 * op) else 0 end;
       end if;
       v_fees := v_fees + fee; v_events := v_events + 1; v_rows := v_rows + 1;
     end if;
+    if k > 0 and verdict is null then v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]); end if;
     if op = 2 then
       v_status[a] := want; v_status_seq[a] := step; v_dirty[a] := true; r_state[i] := coalesce(r_state[i], 5);
       s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || step;
@@ -424,47 +670,19 @@ begin
   end loop;
 
   -- 5. One write of each kind.
-  if v_rows > 0 or cardinality(s_at) > 0 then
-    v_base := nextval('teg.ledger_seq');
-  end if;
+  if cardinality(v_void) > 0 then perform teg.write_voids(v_void, v_now); end if;
+  if v_rows > 0 or v_steps > 0 or cardinality(s_at) > 0 then v_base := nextval('teg.ledger_seq'); end if;
   if v_rows > 0 then
-    insert into teg.transfers (seq, id, idem, request_hash, from_agent, to_agent, amount, fee, from_seq, from_balance,
-      to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
-    select v_base + c.place - 1, c.id, c.idem, c.hash, c.payer, c.payee, c.amount, c.fee, c.from_seq, c.from_balance,
-      c.to_seq, c.to_balance, v_now, c.ppm, c.snap, c.from_held, c.refund, c.kind,
-      case c.op when 2 then 'system:status' when 5 then 'system:genesis' end, c.key, c.memo, c.reference, c.code, c.detail
-    from unnest(p_op, r_state, p_id, p_idem, p_hash, r_from, r_to, r_amount, r_fee, r_from_seq, r_from_balance, r_to_seq,
-      r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo, p_reference, r_code, r_detail)
-      with ordinality as c(op, state, id, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
-      to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, place)
-    where c.state < 2;
+    perform teg.write_transfers(v_base, v_now, p_op, r_state, p_id, p_idem, p_hash, r_from, r_to, r_amount, r_fee, r_from_seq,
+      r_from_balance, r_to_seq, r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo, p_reference, r_code,
+      r_detail);
   end if;
-  update teg.accounts acc set balance = u.balance, seq = u.seq, status = u.status, status_sequence = u.status_seq
-  from unnest(v_ids, v_balance, v_seq, v_status, v_status_seq, v_dirty) as u(id, balance, seq, status, status_seq, dirty)
-  where acc.id = u.id and u.dirty;
-  if v_fees > 0 or v_issued > 0 then
-    insert into teg.system_deltas (seq, account, amount, created_at)
-    select v_base, d.account, d.amount, v_now
-    from (values ('treasury', v_fees), ('issuance', -v_issued)) as d(account, amount) where d.amount <> 0;
+  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_status, v_status_seq, v_dirty, v_holds);
+  if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
+    perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, p_id, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
+      s_account, s_sequence, s_status, s_transfer);
   end if;
-  if v_issued > 0 then
-    perform teg.write_grants(v_day, p_op, r_state, r_to, p_id, r_amount, p_extra);
-  end if;
-  if cardinality(s_at) > 0 then
-    insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
-    select v_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, v_now
-    from unnest(s_at, s_account, s_sequence, s_status, s_transfer) as s(place, account, sequence, status, transfer);
-  end if;
-  if cardinality(p_keys) > 0 then
-    update teg.key_spending s set spent = u.spent from unnest(p_keys, v_spent) as u(id, spent)
-    where s.key_id = u.id and s.day = v_day and s.spent <> u.spent;
-  end if;
-  if v_events > 0 then
-    insert into teg.outbox (base, events) values (v_base, v_events);
-  end if;
-  if v_base % 1280000 = 0 then
-    perform teg.fold_deltas(2000);  -- every 256th batch
-  end if;
+  perform teg.write_sums(v_base, v_now, v_day, v_fees, v_issued, v_events, p_keys, v_spent);
 
   return query
   select c.state, c.code, c.detail, c.prior, c.payer, v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee,
@@ -512,7 +730,7 @@ end $$;
 create or replace function teg.judge_refund(p_kind text, p_amount bigint, p_left bigint)
 returns text[] language plpgsql immutable as $$
 begin
-  if p_kind is null or p_kind = 'genesis_grant' then
+  if p_kind is null or p_kind in ('genesis_grant', 'mint') then
     return array['not_found', 'This agent has received no such transfer.'];
   elsif p_kind = 'refund' then
     return array['refund_exceeds', 'A refund can''t be refunded.'];
@@ -553,6 +771,83 @@ begin
     return array['limit_exceeded', 'The key may spend ' || teg.avt(greatest(0, v_left)) || ' AVT more today (UTC).'];
   end if;
   return null;
+end $$;
+
+create or replace function teg.judge_funds(p_available bigint, p_amount bigint) returns text[] language sql immutable as $$
+  select array['insufficient_funds', 'The payer has ' || teg.avt(p_available) || ' AVT available; '
+    || teg.avt(p_amount) || ' are needed.']
+$$;
+
+create or replace function teg.judge_grant(p_stale boolean, p_amount bigint, p_status smallint, p_granted bigint,
+  p_budget bigint)
+returns text[] language plpgsql immutable as $$
+begin
+  if p_stale then
+    return teg.stale_epoch();
+  elsif p_amount < 1 or p_amount > 9007199254740991 then
+    return array['amount_out_of_range', 'A grant is 0.000001 to 9007199254.740991 AVT.'];
+  elsif p_status <> 1 then
+    return array['agent_not_active', 'The agent is not active.'];
+  elsif p_granted + p_amount > p_budget then
+    return array['budget_exhausted', 'The grant stays due; the budget is renewed at 00:00 UTC.'];
+  end if;
+  return null;
+end $$;
+
+create or replace function teg.linked_failed() returns text[] language sql immutable as $$
+  select array['linked_failed', 'Another transfer of its linked group was refused; nothing of the group has happened.']
+$$;
+` },
+  { name: "ledger/minting.sql", sql: `-- Minting and burning in the gate. Repeatable.
+-- \`p_available\` is what a burn can take; null for a mint. \`p_status\` is that of the agent; null: it is the treasury.
+create or replace function teg.judge_supply(p_minting boolean, p_kind text, p_amount bigint, p_status smallint,
+  p_available numeric)
+returns text[] language plpgsql immutable as $$
+begin
+  if not p_minting then
+    return array['minting_disabled', 'This TEG runs without minting authority.'];
+  elsif p_amount < 1 or p_amount > 9007199254740991 then
+    return array['amount_out_of_range', 'The amount is 0.000001 to 9007199254.740991 AVT.'];
+  -- What a suspended agent holds can be destroyed; nothing is issued to it.
+  elsif p_status = 3 or (p_kind = 'mint' and p_status <> 1) then
+    return array['agent_not_active', 'The agent is not active.'];
+  elsif p_amount > p_available then
+    return array['insufficient_funds', trim_scale(p_available / 1000000)::text || ' AVT are available; '
+      || teg.avt(p_amount) || ' are needed.'];
+  end if;
+  return null;
+end $$;
+
+-- What the treasury holds, fees of open batches aside, for a batch that takes from it: nobody else does until it ends.
+create or replace function teg.lock_treasury() returns numeric language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock(hashtext('teg.fold_deltas'));
+  perform teg.fold_deltas(2000);
+  perform from teg.system_accounts s where s.account = 'treasury' for update;
+  return coalesce((select s.balance from teg.system_accounts s where s.account = 'treasury'), 0)
+    + coalesce((select sum(d.amount) from teg.system_deltas d where d.account = 'treasury'), 0);
+end $$;
+
+-- Records what a batch has issued and destroyed, and for ever that this TEG has done so.
+create or replace function teg.write_supply(p_now timestamptz, p_op smallint[], p_state smallint[], p_from uuid[],
+  p_to uuid[], p_amount bigint[])
+returns void language plpgsql as $$
+declare
+  v_base bigint;
+begin
+  if not exists (select from unnest(p_op, p_state) as c(op, state) where c.op in (10, 11) and c.state = 0) then
+    return;
+  end if;
+  v_base := nextval('teg.ledger_seq');
+  update teg.meta m set ever_minted = true where not m.ever_minted;
+  insert into teg.system_deltas (seq, account, amount, created_at, minted)
+  select v_base + c.place - 1, d.account, d.amount, p_now, d.account = 'treasury'
+  from unnest(p_op, p_state, p_from, p_to, p_amount) with ordinality as c(op, state, payer, payee, amount, place)
+  cross join lateral (values
+    (case c.op when 10 then 'issuance' else 'destruction' end, case c.op when 10 then -c.amount else c.amount end),
+    (case when c.payer is null and c.payee is null then 'treasury' end, case c.op when 10 then c.amount else -c.amount end)
+  ) as d(account, amount)
+  where c.op in (10, 11) and c.state = 0 and d.account is not null;
 end $$;
 ` },
   { name: "ledger/read.sql", sql: `-- Functions of reads. Repeatable: re-applied when its text changes.
@@ -603,6 +898,33 @@ begin
   from counted c, (select coalesce(max(b.number_last), 0) as last from teg.outbox_numbered b) n;
 end $$;
 ` },
+  { name: "ledger/roles.sql", sql: `-- Rights of roles, where the server has them: ninefold_teg may do what the TEG does, ninefold_auditor may read. Repeatable.
+-- Neither owns a table, so that neither can take a trigger away; the owner runs the migrations. A new table is read by the
+-- auditor by default and is written by the TEG once it is named here.
+do $$
+begin
+  if exists (select from pg_roles r where r.rolname = 'ninefold_auditor') then
+    grant usage on schema teg to ninefold_auditor;
+    grant select on all tables in schema teg to ninefold_auditor;
+    alter default privileges in schema teg grant select on tables to ninefold_auditor;
+  end if;
+  if exists (select from pg_roles r where r.rolname = 'ninefold_teg') then
+    grant usage on schema teg to ninefold_teg;
+    grant select on all tables in schema teg to ninefold_teg;
+    alter default privileges in schema teg grant select on tables to ninefold_teg;
+    -- History: rows are added, never changed.
+    grant insert on teg.transfers, teg.account_steps, teg.fee_snapshots, teg.grants, teg.tokens, teg.token_steps,
+      teg.outbox_numbered to ninefold_teg;
+    -- Balances, sums and what the gate remembers of keys and tasks.
+    grant insert, update on teg.accounts, teg.system_accounts, teg.task_epochs to ninefold_teg;
+    grant insert, update, delete on teg.key_spending to ninefold_teg;
+    grant update (minting, ever_minted) on teg.meta to ninefold_teg;
+    -- Queues.
+    grant insert, delete on teg.system_deltas, teg.outbox, teg.open_tokens to ninefold_teg;
+    grant usage on sequence teg.ledger_seq to ninefold_teg;
+  end if;
+end $$;
+` },
   { name: "ledger/steps.sql", sql: `-- Steps that the gate takes only when a batch needs them. Repeatable.
 -- Inserts the accounts that a batch opens, so that they can be locked. Gives those that were not there before.
 create or replace function teg.open_accounts(p_now timestamptz, p_accounts uuid[], p_op smallint[], p_from integer[],
@@ -631,22 +953,45 @@ begin
     from unnest(p_dids) with ordinality as d(did, place) left join teg.accounts acc on acc.did = d.did);
 end $$;
 
--- The transfers that refunds pay back, by command; null where the command is none or the transfer is unknown.
-create or replace function teg.find_originals(p_op smallint[], p_extra text[])
-returns uuid[] language plpgsql stable set enable_seqscan = off as $$
+-- What commands name beside agents, by command: the transfers that refunds pay back, the tokens, and those who paid or
+-- will pay; null where the command names none or it is unknown. Payers, payees and terms never change.
+create or replace function teg.find_named(p_op smallint[], p_extra text[],
+  out originals uuid[], out tokens teg.tokens[], out payers uuid[])
+language plpgsql stable set enable_seqscan = off as $$
 begin
-  return (select array_agg(m.id order by c.place)
-    from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original
-      from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) c
-    left join teg.transfers m on m.id = c.original and m.code is null);
+  select array_agg(m.id order by c.place), array_agg(k order by c.place),
+    array_agg(coalesce(m.from_agent, k.payer) order by c.place)
+  into originals, tokens, payers
+  from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original,
+      case when r.op in (7, 8, 9) then (r.extra::json ->> 'token')::uuid end as token
+    from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) c
+  left join teg.transfers m on m.id = c.original and m.code is null
+  left join teg.tokens k on k.id = c.token;
 end $$;
 
--- The payers of those transfers, who will be the payees.
-create or replace function teg.find_payers(p_originals uuid[])
-returns uuid[] language plpgsql stable set enable_seqscan = off as $$
+-- What the gate knows of them under its locks, and of the budget and the treasury where a command asks for them.
+create or replace function teg.read_found(p_op smallint[], p_accounts uuid[], p_from integer[], p_originals uuid[],
+  p_tokens teg.tokens[], p_day date, p_minting boolean, out kinds text[], out lefts bigint[], out firsts integer[],
+  out states smallint[], out granted bigint, out minting boolean, out treasury numeric)
+language plpgsql set enable_seqscan = off as $$
 begin
-  return (select array_agg(m.from_agent order by c.place)
-    from unnest(p_originals) with ordinality as c(id, place) left join teg.transfers m on m.id = c.id);
+  if 4 = any (p_op) then
+    select o.kinds, o.lefts, o.firsts into kinds, lefts, firsts from teg.read_originals(p_originals, p_accounts, p_from) o;
+  end if;
+  if p_op && array[7, 8, 9]::smallint[] then
+    states := teg.read_token_states(p_tokens);
+  end if;
+  if 5 = any (p_op) then
+    perform pg_advisory_xact_lock(hashtext('teg.genesis_budget'));
+    granted := (select coalesce(sum(g.amount), 0)::bigint from teg.grants g where g.granted_on = p_day);
+  end if;
+  if p_op && array[10, 11]::smallint[] then
+    minting := p_minting and (select m.minting from teg.meta m);
+    -- Only a burn that names no agent takes from the treasury.
+    if exists (select from unnest(p_op, p_from) as c(op, payer) where c.op = 11 and c.payer is null) then
+      treasury := teg.lock_treasury();
+    end if;
+  end if;
 end $$;
 
 -- What of them can still be paid back, read under their payees' locks: by command, kinds are null where the acting account
@@ -710,13 +1055,241 @@ begin
   with gone as (
     delete from teg.system_deltas d where (d.account, d.seq) in (
       select w.account, w.seq from teg.system_deltas w order by w.account, w.seq limit p_rows)
-    returning d.account, d.amount
+    returning d.account, d.amount, d.minted
   )
   insert into teg.system_accounts as s (account, balance, credited)
-  select g.account, sum(g.amount), coalesce(sum(g.amount) filter (where g.amount > 0), 0)
+  select g.account, sum(g.amount), coalesce(sum(g.amount) filter (where g.amount > 0 and not g.minted), 0)
   from gone g group by g.account order by g.account
   on conflict (account) do update
   set balance = s.balance + excluded.balance, credited = s.credited + excluded.credited;
+end $$;
+
+-- Whether the first outcome of a key was a refusal.
+create or replace function teg.was_refused(p_seq bigint) returns boolean language plpgsql stable set enable_seqscan = off as $$
+begin
+  return (select m.code is not null and m.code <> 'held' from teg.transfers m where m.seq = p_seq);
+end $$;
+` },
+  { name: "ledger/tokens.sql", sql: `-- Payment tokens in the gate: a hold with an audience, a single use and an expiry. Repeatable.
+-- States of a token: 1 active, 2 redeemed, 3 cancelled, 4 expired.
+
+-- States of tokens, read under their payers' locks, by command.
+create or replace function teg.read_token_states(p_tokens teg.tokens[])
+returns smallint[] language plpgsql as $$
+begin
+  return (select array_agg(coalesce(s.status, case when c.id is not null then 1 end)::smallint order by c.place)
+    from (select g.place, (p_tokens[g.place]).id as id from generate_subscripts(p_tokens, 1) as g(place)) c
+    left join teg.token_steps s on s.token = c.id);
+end $$;
+
+-- Tokens of a payer whose time is over, oldest first: at most a hundred, and not those that the batch has ended already.
+create or replace function teg.find_expired(p_payer uuid, p_now timestamptz, p_ended uuid[], p_most integer,
+  out tokens uuid[], out freed bigint)
+language plpgsql as $$
+begin
+  select coalesce(array_agg(e.token), '{}'), coalesce(sum(e.amount), 0)::bigint into tokens, freed
+  from (select o.token, o.amount from teg.open_tokens o
+    where o.payer = p_payer and o.expires_at <= p_now and o.token <> all (p_ended)
+    order by o.expires_at, o.token limit least(100, p_most)) e;
+end $$;
+
+-- Redeeming a token, of which \`p_state\` is known under the payer's lock.
+create or replace function teg.judge_redeeming(p_token teg.tokens, p_state smallint, p_payee uuid, p_amount bigint,
+  p_now timestamptz, p_payer_status smallint, p_payee_status smallint)
+returns text[] language plpgsql immutable as $$
+begin
+  if p_token.id is null then
+    return array['not_found', 'There is no such token.'];
+  elsif p_token.payee <> p_payee then
+    return array['audience_mismatch', 'The token names another payee.'];
+  elsif p_state > 1 or p_token.expires_at <= p_now then
+    return teg.judge_ended(p_token, p_state);
+  elsif p_amount < 100 or p_amount > p_token.amount then
+    return array['amount_out_of_range', 'The token is good for 0.0001 to ' || teg.avt(p_token.amount) || ' AVT.'];
+  elsif p_payer_status <> 1 then
+    return array['agent_not_active', 'The payer is not active.'];
+  elsif p_payee_status <> 1 then
+    return array['agent_not_active', 'The payee is not active.'];
+  end if;
+  return null;
+end $$;
+
+create or replace function teg.judge_ended(p_token teg.tokens, p_state smallint)
+returns text[] language sql immutable as $$
+  select case p_state
+    when 2 then array['token_redeemed', 'The token has been redeemed; it works once.']
+    when 3 then array['token_cancelled', 'The payer has cancelled the token.']
+    else array['token_expired', 'The token was valid until '
+      || to_char(p_token.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '.'] end
+$$;
+
+-- Cancelling a token, or voiding one that is due.
+create or replace function teg.judge_ending(p_token teg.tokens, p_state smallint, p_payer uuid, p_due boolean,
+  p_now timestamptz)
+returns text[] language plpgsql immutable as $$
+begin
+  if p_token.id is null or p_token.payer <> p_payer then
+    return array['not_found', 'This agent has issued no such token.'];
+  elsif p_state > 1 or (not p_due and p_token.expires_at <= p_now) then
+    return teg.judge_ended(p_token, p_state);
+  end if;
+  return null;
+end $$;
+
+-- Records the tokens that a batch has issued and ended.
+create or replace function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
+  p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[])
+returns void language plpgsql as $$
+begin
+  with issued as (
+    insert into teg.tokens (seq, id, payer, payee, amount, created_at, expires_at, task_ref)
+    select p_base + c.place - 1, c.id, c.payer, c.payee, c.amount, p_now,
+      p_now + make_interval(secs => (c.extra::json ->> 'expires_in')::integer), c.extra::json ->> 'task_ref'
+    from unnest(p_op, p_state, p_id, p_from, p_to, p_amount, p_extra) with ordinality
+      as c(op, state, id, payer, payee, amount, extra, place)
+    where c.op = 6 and c.state = 0
+    returning tokens.seq, tokens.id, tokens.payer, tokens.payee, tokens.amount, tokens.expires_at
+  )
+  insert into teg.open_tokens (token, payer, payee, issued, amount, expires_at)
+  select i.id, i.payer, i.payee, i.seq, i.amount, i.expires_at from issued i;
+  if p_tokens is null then
+    return;
+  end if;
+  with ended as (
+    insert into teg.token_steps (seq, token, issued, payer, payee, status, amount, transfer, created_at)
+    select p_base + c.place - 1, (p_tokens[c.place]).id, (p_tokens[c.place]).seq, (p_tokens[c.place]).payer,
+      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end, case c.op when 7 then c.id end, p_now
+    from unnest(p_op, p_state, p_id, p_amount) with ordinality as c(op, state, id, amount, place)
+    where c.op in (7, 8, 9) and c.state in (0, 5) and (p_tokens[c.place]).id is not null
+    returning token_steps.token
+  )
+  delete from teg.open_tokens o using ended e where o.token = e.token;
+end $$;
+
+-- Voids tokens whose time is over, under a block of numbers of their own, before the batch that needs their funds.
+create or replace function teg.write_voids(p_tokens uuid[], p_now timestamptz)
+returns void language plpgsql as $$
+declare
+  v_base constant bigint := nextval('teg.ledger_seq');
+begin
+  insert into teg.token_steps (seq, token, issued, payer, payee, status, created_at)
+  select v_base + u.place - 1, k.id, k.seq, k.payer, k.payee, 4, p_now
+  from unnest(p_tokens) with ordinality as u(id, place) join teg.tokens k on k.id = u.id;
+  delete from teg.open_tokens o where o.token = any (p_tokens);
+  insert into teg.outbox (base, events) values (v_base, cardinality(p_tokens));
+end $$;
+
+-- Numbers of tokens that \`p_agents\` (null: all) issued or may redeem, by state as a moment shows it, newest first.
+create or replace function teg.search_tokens(p_agents uuid[], p_status smallint, p_before bigint, p_limit integer,
+  p_now timestamptz)
+returns setof bigint language plpgsql stable set enable_seqscan = off as $$
+declare
+  v_before constant bigint := coalesce(p_before, 9223372036854775807);
+begin
+  if p_agents is null then
+    return query select k.seq from teg.tokens k left join teg.token_steps s on s.token = k.id
+      where k.seq < v_before and (p_status is null
+        or p_status = coalesce(s.status, case when k.expires_at > p_now then 1 else 4 end))
+      order by k.seq desc limit p_limit;
+  elsif p_status is null then
+    return query select f.seq from unnest(p_agents) as n(id) cross join lateral (
+        (select k.seq from teg.tokens k where k.payer = n.id and k.seq < v_before order by k.seq desc limit p_limit)
+        union (select k.seq from teg.tokens k where k.payee = n.id and k.seq < v_before order by k.seq desc limit p_limit)) f
+      group by f.seq order by f.seq desc limit p_limit;
+  else
+    return query select f.issued from unnest(p_agents) as n(id) cross join lateral (
+        (select s.issued from teg.token_steps s where s.payer = n.id and s.status = p_status and s.issued < v_before
+          order by s.issued desc limit p_limit)
+        union (select s.issued from teg.token_steps s where s.payee = n.id and s.status = p_status and s.issued < v_before
+          order by s.issued desc limit p_limit)
+        union select o.issued from teg.open_tokens o where o.payer = n.id and o.issued < v_before
+          and p_status = case when o.expires_at > p_now then 1 else 4 end
+        union select o.issued from teg.open_tokens o where o.payee = n.id and o.issued < v_before
+          and p_status = case when o.expires_at > p_now then 1 else 4 end) f
+      group by f.issued order by f.issued desc limit p_limit;
+  end if;
+end $$;
+` },
+  { name: "ledger/write-batch.sql", sql: `-- The gate's last step: what a batch writes, one statement of each kind. Repeatable.
+create or replace function teg.write_transfers(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
+  p_id uuid[], p_idem uuid[], p_hash uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_fee bigint[],
+  p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_ppm integer[], p_snap bigint[],
+  p_from_held bigint[], p_refund uuid[], p_kind text[], p_key text[], p_memo text[], p_reference text[], p_code text[],
+  p_detail text[])
+returns void language plpgsql as $$
+begin
+  insert into teg.transfers (seq, id, idem, request_hash, from_agent, to_agent, amount, fee, from_seq, from_balance,
+    to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
+  select p_base + c.place - 1, c.id, c.idem, c.hash, c.payer, c.payee, c.amount, c.fee, c.from_seq, c.from_balance,
+    c.to_seq, c.to_balance, p_now, c.ppm, c.snap, c.from_held, c.refund, c.kind,
+    case c.op when 2 then 'system:status' when 5 then 'system:genesis' when 7 then 'payee' when 10 then 'system:mint'
+      when 11 then 'system:burn' end, c.key, c.memo, c.reference, c.code, c.detail
+  from unnest(p_op, p_state, p_id, p_idem, p_hash, p_from, p_to, p_amount, p_fee, p_from_seq, p_from_balance, p_to_seq,
+    p_to_balance, p_ppm, p_snap, p_from_held, p_refund, p_kind, p_key, p_memo, p_reference, p_code, p_detail)
+    with ordinality as c(op, state, id, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
+    to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, place)
+  where c.state < 2;
+end $$;
+
+create or replace function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq bigint[],
+  p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
+returns void language plpgsql as $$
+begin
+  if p_holds then
+    update teg.accounts acc
+    set balance = u.balance, held = u.held, seq = u.seq, status = u.status, status_sequence = u.status_seq
+    from unnest(p_ids, p_balance, p_held, p_seq, p_status, p_status_seq, p_dirty)
+      as u(id, balance, held, seq, status, status_seq, dirty)
+    where acc.id = u.id and u.dirty;
+    return;
+  end if;
+  update teg.accounts acc set balance = u.balance, seq = u.seq, status = u.status, status_sequence = u.status_seq
+  from unnest(p_ids, p_balance, p_seq, p_status, p_status_seq, p_dirty) as u(id, balance, seq, status, status_seq, dirty)
+  where acc.id = u.id and u.dirty;
+end $$;
+
+-- What only some batches write: grants, tokens and their ends, what was issued and destroyed, status changes that took effect.
+create or replace function teg.write_steps(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
+  p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], s_at integer[],
+  s_account uuid[], s_sequence bigint[], s_status smallint[], s_transfer uuid[])
+returns void language plpgsql as $$
+begin
+  if 5 = any (p_op) then
+    perform teg.write_grants(p_day, p_op, p_state, p_to, p_id, p_amount, p_extra);
+  end if;
+  if p_op && array[6, 7, 8, 9]::smallint[] then
+    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_id, p_from, p_to, p_amount, p_extra, p_tokens);
+  end if;
+  if p_op && array[10, 11]::smallint[] then
+    perform teg.write_supply(p_now, p_op, p_state, p_from, p_to, p_amount);
+  end if;
+  if cardinality(s_at) > 0 then
+    insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
+    select p_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, p_now
+    from unnest(s_at, s_account, s_sequence, s_status, s_transfer) as s(place, account, sequence, status, transfer);
+  end if;
+end $$;
+
+-- Sums of a batch: fees, grants, what keys have spent, its events. Every 256th batch folds system accounts.
+create or replace function teg.write_sums(p_base bigint, p_now timestamptz, p_day date, p_fees bigint, p_issued bigint,
+  p_events integer, p_keys uuid[], p_spent bigint[])
+returns void language plpgsql as $$
+begin
+  if p_fees > 0 or p_issued > 0 then
+    insert into teg.system_deltas (seq, account, amount, created_at)
+    select p_base, d.account, d.amount, p_now
+    from (values ('treasury', p_fees), ('issuance', -p_issued)) as d(account, amount) where d.amount <> 0;
+  end if;
+  if cardinality(p_keys) > 0 then
+    update teg.key_spending s set spent = u.spent from unnest(p_keys, p_spent) as u(id, spent)
+    where s.key_id = u.id and s.day = p_day and s.spent <> u.spent;
+  end if;
+  if p_events > 0 then
+    insert into teg.outbox (base, events) values (p_base, p_events);
+  end if;
+  if p_base % 1280000 = 0 then
+    perform teg.fold_deltas(2000);
+  end if;
 end $$;
 ` },
 ]

@@ -1,12 +1,22 @@
 /** Audit: the supply for everybody, the ledger's postings for auditors. */
+import { IdPath, PageQuery } from '#core/base/shapes.ts'
+import { auditSupply } from '#core/registry/audit/audit-supply.ts'
 import { listPostings } from '#core/registry/audit/list-postings.ts'
+import { listReports } from '#core/registry/audit/list-reports.ts'
+import { readReport } from '#core/registry/audit/read-report.ts'
 import { readSupply } from '#core/registry/audit/read-supply.ts'
-import { LedgerOut, LedgerQuery, SupplyOut } from '#core/registry/audit/schema.ts'
+import {
+  AuditReport,
+  AuditReportPage,
+  LedgerOut,
+  LedgerQuery,
+  SupplyOut,
+} from '#core/registry/audit/schema.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
 import { tegErrors } from '#core/registry/teg-errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 
-const { get } = rowsOf<RegistryContext>()
+const { get, post } = rowsOf<RegistryContext>()
 
 export default defineFunction<RegistryContext>({
   tag: 'audit',
@@ -20,6 +30,37 @@ export default defineFunction<RegistryContext>({
         errors: [tegErrors],
       },
       ({ ctx }) => readSupply(ctx),
+    ),
+    get(
+      '/reports',
+      {
+        summary: "List audits of the TEG's books, newest first",
+        callers: ['auditor', 'operator'],
+        query: PageQuery,
+        reply: AuditReportPage,
+      },
+      ({ ctx, query }) => listReports(ctx, query),
+    ),
+    get(
+      '/reports/:id',
+      {
+        summary: 'Read an audit',
+        callers: ['auditor', 'operator'],
+        params: IdPath,
+        reply: AuditReport,
+      },
+      ({ ctx, params }) => readReport(ctx, params.id),
+    ),
+    post(
+      '/runs',
+      {
+        summary: "Audit the TEG's books against the journal now",
+        callers: ['auditor'],
+        reply: AuditReport,
+        idempotency: 'record',
+        errors: [tegErrors],
+      },
+      ({ ctx }) => auditSupply(ctx),
     ),
     get(
       '/ledger',

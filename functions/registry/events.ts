@@ -1,6 +1,11 @@
 /** Events: the journal by index, its live stream, tickets for browsers' WebSockets. */
 import { Reply } from '#core/base/reply.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
+import { policyErrors } from '#core/registry/policies/errors.ts'
+import { readPolicies } from '#core/registry/policies/read-policies.ts'
+import { replacePolicies } from '#core/registry/policies/replace-policies.ts'
+import { DryRunIn, DryRunOut, PoliciesIn, PoliciesOut } from '#core/registry/policies/schema.ts'
+import { tryPolicies } from '#core/registry/policies/try-policies.ts'
 import { streamErrors } from '#core/registry/stream/errors.ts'
 import { issueTicket } from '#core/registry/stream/issue-ticket.ts'
 import { listEventTypes } from '#core/registry/stream/list-event-types.ts'
@@ -9,7 +14,7 @@ import { openEventStream } from '#core/registry/stream/open-event-stream.ts'
 import { EventPage, EventsQuery, EventTypePage, StreamQuery, Ticket } from '#core/registry/stream/schema.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 
-const { get, post } = rowsOf<RegistryContext>()
+const { get, post, put } = rowsOf<RegistryContext>()
 const readers = ['developer', 'agent', 'operator', 'auditor'] as const
 const bearerOf = (authorization: string | undefined) => authorization?.replace(/^Bearer +/i, '') ?? ''
 
@@ -42,6 +47,38 @@ export default defineFunction<RegistryContext>({
         reply: EventTypePage,
       },
       () => listEventTypes(),
+    ),
+    get(
+      '/policies',
+      {
+        summary: 'The emission policies in force, and the floor that none of them reaches',
+        callers: ['operator'],
+        reply: PoliciesOut,
+      },
+      ({ ctx }) => readPolicies(ctx),
+    ),
+    put(
+      '/policies',
+      {
+        summary: 'Replace the emission policies; `version` guards against a change in between',
+        callers: ['operator'],
+        body: PoliciesIn,
+        reply: PoliciesOut,
+        errors: [policyErrors],
+      },
+      ({ ctx, body }) => replacePolicies(ctx, body.policies, body.version),
+    ),
+    post(
+      '/policies/dry-run',
+      {
+        summary: 'What a set of policies would have done to the newest events',
+        callers: ['operator'],
+        body: DryRunIn,
+        reply: DryRunOut,
+        idempotency: 'none',
+        errors: [policyErrors],
+      },
+      ({ ctx, body }) => tryPolicies(ctx, body.policies, body.last),
     ),
     get(
       '/stream',

@@ -7,14 +7,17 @@ import type { RegistryContext } from '#core/registry/context.ts'
 import { readOverview } from '#core/registry/health/read-overview.ts'
 import { readTreasury } from '#core/registry/health/read-treasury.ts'
 import { OverviewOut, TreasuryOut } from '#core/registry/health/schema.ts'
+import { burn, mint } from '#core/registry/minting/change-supply.ts'
+import { BurnIn, MintIn, SupplyChangeOut } from '#core/registry/minting/schema.ts'
 import { changeSettings } from '#core/registry/settings/change-settings.ts'
 import { settingsErrors } from '#core/registry/settings/errors.ts'
 import { listSettings } from '#core/registry/settings/list-settings.ts'
 import { SettingsOut, SettingsPatchIn } from '#core/registry/settings/schema.ts'
 import { tegErrors } from '#core/registry/teg-errors.ts'
+import { transferErrors } from '#core/registry/transfers/errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 
-const { get, patch } = rowsOf<RegistryContext>()
+const { get, patch, post } = rowsOf<RegistryContext>()
 
 export default defineFunction<RegistryContext>({
   tag: 'operator',
@@ -37,6 +40,30 @@ export default defineFunction<RegistryContext>({
         errors: [tegErrors],
       },
       ({ ctx }) => readTreasury(ctx),
+    ),
+    post(
+      '/mint',
+      {
+        summary: 'Issue AVT to an agent or the treasury; only where MINTING_AUTHORITY is teg-layer',
+        callers: ['operator'],
+        body: MintIn,
+        reply: SupplyChangeOut,
+        idempotency: 'gate',
+        errors: [transferErrors, tegErrors],
+      },
+      ({ ctx, body }) => mint(ctx, body),
+    ),
+    post(
+      '/burn',
+      {
+        summary: 'Destroy AVT of the treasury or an agent; only where MINTING_AUTHORITY is teg-layer',
+        callers: ['operator'],
+        body: BurnIn,
+        reply: SupplyChangeOut,
+        idempotency: 'gate',
+        errors: [transferErrors, tegErrors],
+      },
+      ({ ctx, body }) => burn(ctx, body),
     ),
     get(
       '/settings',

@@ -1,6 +1,9 @@
-/** Transfers: quotes, single and batched transfers, lists, refunds. */
+/** Transfers: quotes, single and batched transfers, lists, refunds, ratings. */
 import { IdPath } from '#core/base/shapes.ts'
 import type { RegistryContext } from '#core/registry/context.ts'
+import { ratingErrors } from '#core/registry/ratings/errors.ts'
+import { rateTransfer } from '#core/registry/ratings/rate-transfer.ts'
+import { RatingIn, RatingOut } from '#core/registry/ratings/schema.ts'
 import { tegErrors } from '#core/registry/teg-errors.ts'
 import { transferErrors } from '#core/registry/transfers/errors.ts'
 import { listTransfers } from '#core/registry/transfers/list-transfers.ts'
@@ -112,6 +115,19 @@ export default defineFunction<RegistryContext>({
         errors: [transferErrors, tegErrors],
       },
       ({ ctx, params, body }) => refundTransfer(ctx, params.id, body),
+    ),
+    post(
+      '/:id/rating',
+      {
+        summary: 'Rate a completed transfer, once, as its payer',
+        callers: ['developer', 'agent'],
+        scope: 'transfers:write',
+        params: IdPath,
+        body: RatingIn,
+        reply: RatingOut,
+        errors: [ratingErrors, tegErrors],
+      },
+      ({ ctx, params, body }) => rateTransfer(ctx, params.id, body),
     ),
   ],
 })

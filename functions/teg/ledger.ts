@@ -6,17 +6,22 @@ import { feeErrors } from '#core/teg/fees/errors.ts'
 import { postFees } from '#core/teg/fees/post-fees.ts'
 import { readFees } from '#core/teg/fees/read-fees.ts'
 import { ledgerErrors } from '#core/teg/ledger/errors.ts'
+import { listExpired } from '#core/teg/ledger/list-expired.ts'
 import { postCommands } from '#core/teg/ledger/post-commands.ts'
 import { readBalance } from '#core/teg/ledger/read-balance.ts'
+import { readPayment } from '#core/teg/ledger/read-payment.ts'
 import { readStatement } from '#core/teg/ledger/read-statement.ts'
 import { readTransfer } from '#core/teg/ledger/read-transfer.ts'
-import { BalanceQuery, PostingsQuery, StatementQuery } from '#core/teg/ledger/schema.ts'
+import { BalanceQuery, ExpiredQuery, PostingsQuery, StatementQuery } from '#core/teg/ledger/schema.ts'
+import { searchPayments } from '#core/teg/ledger/search-payments.ts'
 import { searchTransfers } from '#core/teg/ledger/search-transfers.ts'
 import { readOutbox } from '#core/teg/outbox/read-outbox.ts'
 import { readPostings } from '#core/teg/outbox/read-postings.ts'
-import { OutboxQuery } from '#core/teg/outbox/schema.ts'
+import { BooksQuery, OutboxQuery } from '#core/teg/outbox/schema.ts'
+import { readBooks } from '#core/teg/supply/read-books.ts'
 import { readSupply } from '#core/teg/supply/read-supply.ts'
 import { readTreasury } from '#core/teg/supply/read-treasury.ts'
+import { Books } from '#core/wire/audit.ts'
 import * as wire from '#core/wire/teg.ts'
 
 const { get, post } = rowsOf<TegContext>()
@@ -25,6 +30,7 @@ const inside = { callers: ['service'], idempotency: 'none' } as const
 export default defineFunction<TegContext>({
   tag: 'teg-ledger',
   bodyLimitBytes: 64 * 1024 * 1024,
+  heedsTimeout: true,
   rows: [
     post(
       '/commands',
@@ -74,8 +80,43 @@ export default defineFunction<TegContext>({
       { ...inside, summary: 'A transfer', params: IdPath, reply: wire.Transfer },
       ({ ctx, params }) => readTransfer(ctx, params.id),
     ),
+    post(
+      '/payments/search',
+      {
+        ...inside,
+        summary: 'Payment tokens of agents, newest first',
+        body: wire.PaymentSearch,
+        reply: wire.PaymentPage,
+      },
+      ({ ctx, body }) => searchPayments(ctx, body),
+    ),
+    get(
+      '/payments/expired',
+      {
+        ...inside,
+        summary: 'Active payment tokens whose time is over, oldest first',
+        query: ExpiredQuery,
+        reply: wire.ExpiredPayments,
+      },
+      ({ ctx, query }) => listExpired(ctx, query.limit),
+    ),
+    get(
+      '/payments/:id',
+      { ...inside, summary: 'A payment token', params: IdPath, reply: wire.Payment },
+      ({ ctx, params }) => readPayment(ctx, params.id),
+    ),
     get('/supply', { ...inside, summary: 'The supply, in one snapshot', reply: wire.Supply }, ({ ctx }) =>
       readSupply(ctx),
+    ),
+    get(
+      '/books',
+      {
+        ...inside,
+        summary: 'The supply and sums of the history, at one snapshot whose last event has a number',
+        query: BooksQuery,
+        reply: Books,
+      },
+      ({ ctx, query }) => readBooks(ctx, query.after),
     ),
     get('/treasury', { ...inside, summary: 'The treasury', reply: wire.Treasury }, ({ ctx }) =>
       readTreasury(ctx),

@@ -4,6 +4,7 @@ import { auth } from './auth.ts'
 import { discovery } from './discovery.ts'
 import { NinefoldError, readError } from './errors.ts'
 import { events } from './events.ts'
+import { payments } from './payments.ts'
 import { transfers } from './transfers.ts'
 import {
   delay,
@@ -24,6 +25,7 @@ export class Ninefold implements Transport {
   readonly agents: ReturnType<typeof agents>
   readonly discovery: ReturnType<typeof discovery>
   readonly transfers: ReturnType<typeof transfers>
+  readonly payments: ReturnType<typeof payments>
   readonly events: ReturnType<typeof events>
   readonly webhooks: ReturnType<typeof webhooks>
 
@@ -33,6 +35,7 @@ export class Ninefold implements Transport {
     this.agents = agents(this)
     this.discovery = discovery(this)
     this.transfers = transfers(this)
+    this.payments = payments(this)
     this.events = events(this)
     this.webhooks = webhooks(this)
   }

@@ -23,6 +23,7 @@ export interface Subscription {
 /** Events that wait for the reader; beyond it the connection is given up and resumed later. */
 const WAITING_MAX = 10_000
 const RECONNECT_FIRST_MS = 250
+const RETRY_AFTER_MS_MAX = 30_000
 
 interface Frame {
   readonly type: string
@@ -65,13 +66,17 @@ async function* stream(client: Transport, subscription: Subscription): AsyncGene
     } finally {
       connection?.close()
     }
-    await pause(delay(RECONNECT_FIRST_MS, ++failures), signal).catch(() => undefined)
+    // A server that restarts says when to come back.
+    const hint = connection?.retryAfterMs() ?? 0
+    await pause(Math.max(hint, delay(RECONNECT_FIRST_MS, ++failures)), signal).catch(() => undefined)
   }
 }
 
 interface Connection {
   /** Positions in order; without an event where only the position moved. */
   readonly items: AsyncIterable<{ index: number; event?: JournalEvent }>
+  /** What the server asked for in its last words. */
+  retryAfterMs(): number
   close(): void
 }
 
@@ -87,6 +92,7 @@ function connect(
   const socket = open(`${base}/ws/events?ticket=${encodeURIComponent(ticket)}`)
   const waiting: { index: number; event?: JournalEvent }[] = []
   let over = false
+  let retryAfterMs = 0
   let wake = () => {}
   const end = () => {
     over = true
@@ -109,7 +115,9 @@ function connect(
     else if (frame.type === 'gap') {
       subscription.onGap?.(Number(frame.from), Number(frame.to))
       take({ index: Number(frame.to) })
-    } else if (frame.type === 'ping') socket.send(JSON.stringify({ type: 'pong' }))
+    } else if (frame.type === 'error' && typeof frame.retry_after_ms === 'number')
+      retryAfterMs = Math.min(frame.retry_after_ms, RETRY_AFTER_MS_MAX)
+    else if (frame.type === 'ping') socket.send(JSON.stringify({ type: 'pong' }))
   }
   socket.addEventListener('message', ({ data }) => {
     if (typeof data === 'string') answer(JSON.parse(data) as Frame)
@@ -129,6 +137,7 @@ function connect(
   }
   return {
     items: items(),
+    retryAfterMs: () => retryAfterMs,
     close() {
       subscription.signal?.removeEventListener('abort', end)
       socket.close()

@@ -1,6 +1,6 @@
 /** Moving AVT between agents. */
 import type { RequestOptions, Transport } from './transport.ts'
-import type { BatchItem, Page, PageQuery, Quote, Transfer, TransferOrder } from './wire.ts'
+import type { BatchItem, Page, PageQuery, Quote, Rating, Transfer, TransferOrder } from './wire.ts'
 
 export const transfers = (client: Transport) => ({
   /** What a transfer would cost now; its quote_id holds that rate until valid_until. */
@@ -23,5 +23,11 @@ export const transfers = (client: Transport) => ({
     client.request<Transfer>('POST', `/transfers/${encodeURIComponent(id)}/refund`, {
       ...options,
       body: amount === undefined ? {} : { amount },
+    }),
+  /** As the payer, once, when the transfer is completed: 0 (worthless) to 1 (as promised). */
+  rate: (id: string, score: number, comment?: string, options?: RequestOptions) =>
+    client.request<Rating>('POST', `/transfers/${encodeURIComponent(id)}/rating`, {
+      ...options,
+      body: comment === undefined ? { score } : { score, comment },
     }),
 })

@@ -158,6 +158,15 @@ export interface BatchItem {
   transfer?: Transfer
   error?: { code: string; detail: string }
 }
+export interface Rating {
+  transfer_id: string
+  from_agent: string
+  to_agent: string | null
+  to_did: string
+  score: number
+  comment: string | null
+  created_at: string
+}
 
 /** CloudEvents 1.0, as the registry's journal has it. */
 export interface JournalEvent {

@@ -7,6 +7,7 @@ import { dataFolder, freePort, type Running, readMailToken, startProcess } from 
 import type { Answer } from '#test/support/request.ts'
 import { countOnly, sendLoad } from './load.ts'
 import { judgeReport, median, printReport, round, say } from './report.ts'
+import { measureSchedules, scheduleBounds } from './schedules.ts'
 import { startPostgres } from './start-postgres.ts'
 import { childrenOf, cpuSeconds, residentMegabytes } from './usage.ts'
 
@@ -174,7 +175,9 @@ async function main(): Promise<void> {
     const perWorker = await measureWorkers()
     const livez = await compareWithBare(host)
     const transfers = await measureTransfers(host, folder.path)
+    const schedules = await measureSchedules()
     const figures = {
+      ...schedules,
       livez_cpu_us: round(livez.host),
       bare_cpu_us: round(livez.bare),
       idle_memory_mb: Math.round(idle),
@@ -196,6 +199,7 @@ async function main(): Promise<void> {
           idle_memory_per_worker_mb: { required: 150, goal: 120, better: 'less' },
           first_answer_new_folder_ms: { required: 10_000, goal: 3000, better: 'less' },
           first_answer_existing_folder_ms: { required: 3000, goal: 1500, better: 'less' },
+          ...scheduleBounds,
           transfers_per_second: { required: 300, goal: 1000, better: 'more' },
         },
       ),

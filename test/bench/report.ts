@@ -58,3 +58,9 @@ export function median(values: readonly number[]): number {
 
 /** Three significant digits: more would be noise. */
 export const round = (value: number): number => Number(value.toPrecision(3))
+
+/** The value below which a share of the values lies. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = Float64Array.from(values).sort()
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}

@@ -5,8 +5,11 @@ import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, wri
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 
 const START_TIMEOUT_MS = 60_000
+const RESTARTS_MAX = 100
+const RESTART_PAUSE_MS = 100
 const PACKAGES = '/usr/lib/postgresql'
 
 export interface StartOptions {
@@ -28,10 +31,16 @@ export interface PrivatePostgres {
   /** Such as "postgres (PostgreSQL) 15.18". */
   readonly version: string
   readonly major: number
-  /** The server's process id (for tests that stop or kill it). */
+  /** Process id of the running server. */
   readonly pid: number
+  /** Folder of the server's programs, such as pgbench. */
+  readonly bin: string
   /** Address of another database of this server. */
   urlOf(database: string): string
+  /** SIGKILL of the postmaster alone, as the kernel does it when memory ends; resolves when it is gone. */
+  kill(): Promise<void>
+  /** Starts a killed server on its folder and port; resolves when crash recovery is over. */
+  restart(): Promise<void>
   /** Fast shutdown; the folder is removed. Safe to call twice. */
   stop(): Promise<void>
 }
@@ -64,13 +73,15 @@ export async function startPostgres(options: StartOptions = {}): Promise<Private
     const password = options.auth === 'scram' ? randomBytes(12).toString('hex') : null
     initialise(join(bin, 'initdb'), folder, password, run)
     const port = await freePort()
-    const server = spawn(join(bin, 'postgres'), serverArguments(folder, port, options.settings ?? {}), {
-      ...run,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
+    const given = serverArguments(folder, port, options.settings ?? {})
+    const start = async () => {
+      const child = spawn(join(bin, 'postgres'), given, { ...run, stdio: ['ignore', 'ignore', 'pipe'] })
+      await untilReady(child)
+      return child
+    }
+    let server = await start()
     const killAtExit = () => server.kill('SIGKILL')
     process.once('exit', killAtExit)
-    await untilReady(server)
     const urlOf = (database: string) =>
       `postgres://postgres${password ? `:${password}` : ''}@127.0.0.1:${port}/${database}`
     return {
@@ -81,10 +92,26 @@ export async function startPostgres(options: StartOptions = {}): Promise<Private
       password,
       version: execFileSync(join(bin, 'postgres'), ['--version'], { encoding: 'utf8' }).trim(),
       major,
-      pid: server.pid as number,
+      bin,
+      get pid() {
+        return server.pid as number
+      },
+      kill: () => ended(server, 'SIGKILL'),
+      async restart() {
+        // Backends outlive a killed postmaster until they notice; it can't start beside them.
+        for (let attempt = 1; ; attempt++) {
+          try {
+            server = await start()
+            return
+          } catch (error) {
+            if (attempt === RESTARTS_MAX || !/still in use|shared memory/.test(String(error))) throw error
+            await wait(RESTART_PAUSE_MS)
+          }
+        }
+      },
       async stop() {
         process.removeListener('exit', killAtExit)
-        await ended(server)
+        await ended(server, 'SIGINT')
         rmSync(folder, { recursive: true, force: true })
       },
     }
@@ -173,11 +200,11 @@ function untilReady(server: ChildProcess): Promise<void> {
   })
 }
 
-/** SIGINT is PostgreSQL's fast shutdown: open sessions are ended. */
-function ended(server: ChildProcess): Promise<void> {
+/** Ends a server. SIGINT is PostgreSQL's fast shutdown: open sessions are ended. */
+function ended(server: ChildProcess, signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return Promise.resolve()
   return new Promise((resolve) => {
     server.once('exit', () => resolve())
-    server.kill('SIGINT')
+    server.kill(signal)
   })
 }

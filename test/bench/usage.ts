@@ -12,6 +12,18 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
+/**
+ * The same to the nanosecond, of a process with one thread (/proc/<pid>/schedstat): short runs and busy machines need it.
+ * Kernels without it count in steps of 10 ms.
+ */
+function cpuSecondsOfOne(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
+  } catch {
+    return cpuSeconds(pid)
+  }
+}
+
 /** Resident memory of a process in MB. */
 export function residentMegabytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
@@ -25,4 +37,36 @@ export function childrenOf(pid: number): number[] {
     .split(' ')
     .filter(Boolean)
     .map(Number)
+}
+
+/** CPU of a PostgreSQL server's processes so far: its clients' backends by process, and what works beside them. */
+export interface ServerCpu {
+  readonly backends: ReadonlyMap<number, number>
+  /** Checkpointer, WAL writer, autovacuum and the like. */
+  readonly others: ReadonlyMap<number, number>
+}
+
+/** Reads it; `database` leaves out the backends of other databases. */
+export function serverCpu(postmaster: number, database: string): ServerCpu {
+  const backends = new Map<number, number>()
+  const others = new Map<number, number>()
+  for (const pid of childrenOf(postmaster)) {
+    try {
+      const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      // "postgres: user database host(port) state" is a client's; anything else has no address in its title.
+      const client = /^postgres: \S+ (\S+) (?:\[local\]|\S+\(\d+\))/.exec(title)
+      if (!client) others.set(pid, cpuSecondsOfOne(pid))
+      else if (client[1] === database) backends.set(pid, cpuSecondsOfOne(pid))
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return { backends, others }
+}
+
+/** Seconds used between two readings; a process that came between them counts whole, one that went does not count. */
+export function cpuBetween(before: ReadonlyMap<number, number>, after: ReadonlyMap<number, number>): number {
+  let sum = 0
+  for (const [pid, seconds] of after) sum += seconds - (before.get(pid) ?? 0)
+  return sum
 }

@@ -148,6 +148,7 @@ try {
       id,
       type: 'transfer.completed',
       audience: null,
+      targets: 7,
     }))
     const started = performance.now()
     for (let at = 0; at < events.length; at += 200)

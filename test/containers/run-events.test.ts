@@ -81,8 +81,8 @@ test('draining ends sockets with 1012 and streams with shutting_down', async () 
   expect(events?.sockets()).toBe(1)
   await events?.drain()
   expect((await socket.closed).code).toBe(1012)
-  expect(await stream.until('shutting_down')).toContain(
-    'event: error\ndata: {"type":"error","code":"shutting_down"}',
+  expect(await stream.until('retry_after_ms')).toMatch(
+    /retry: (\d{4})\nevent: error\ndata: \{"type":"error","code":"shutting_down","retry_after_ms":\1\}\n\n$/,
   )
   expect(events?.sockets()).toBe(0)
 })

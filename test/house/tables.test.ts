@@ -42,7 +42,7 @@ describe('the doors', () => {
     '%s loads a group whose file stands in its service and whose rows are whole',
     async (_name, door) => {
       const { default: group } = await door.load()
-      expect(door.load.toString()).toMatch(new RegExp(`/${door.service}/[a-z-]+\\.ts`))
+      expect(door.load.toString()).toMatch(new RegExp(`/${door.service}/[a-z0-9-]+\\.ts`))
       expect(group.tag).toMatch(/^[a-z0-9-]+$/)
       for (const row of group.rows) {
         expect(row.path, `${row.method} ${row.path}`).toMatch(/^\//)

@@ -1,7 +1,7 @@
 /** The README's commands, pasted into a shell on a new data folder, print what the README says. */
-import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
+import { commandsOf, promisesOf, runShell } from '#test/support/document-commands.ts'
 import { dataFolder, freePort, type Running, startProcess } from '#test/support/process.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -13,35 +13,6 @@ afterAll(async () => {
   folder.remove()
 })
 
-/** The commands of the one block that is marked `bash`. */
-function commandsOf(text: string): string {
-  const blocks = [...text.matchAll(/^```bash\n([\s\S]*?)^```$/gm)].map((match) => match[1] as string)
-  expect(blocks).toHaveLength(1)
-  return blocks[0] as string
-}
-
-/** What the comments at the end of lines promise, in order. */
-const promisesOf = (commands: string): string[] =>
-  [...commands.matchAll(/\S[^\n]*?[ \t]{2,}(?:#|\/\/)\s+(\S[^\n]*)$/gm)].map((match) => match[1] as string)
-
-function runShell(script: string): Promise<{ code: number | null; output: string; errors: string }> {
-  return new Promise((resolve) => {
-    const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let output = ''
-    let errors = ''
-    shell.stdout.on('data', (chunk) => {
-      output += chunk
-    })
-    shell.stderr.on('data', (chunk) => {
-      errors += chunk
-    })
-    shell.once('close', (code) => resolve({ code, output, errors }))
-  })
-}
-
 test('npm start is the host, and the pasted commands print what they promise', async () => {
   expect(readme).toContain('npm ci && npm start')
   const { scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
@@ -49,7 +20,9 @@ test('npm start is the host, and the pasted commands print what they promise', a
 
   const port = await freePort()
   host = await startProcess(folder.path, port)
-  const commands = commandsOf(readme)
+  const blocks = commandsOf(readme)
+  expect(blocks).toHaveLength(1)
+  const [commands = ''] = blocks
   const promises = promisesOf(commands)
   expect(promises.length).toBeGreaterThan(6)
   const script = commands

@@ -18,7 +18,7 @@ test('builds under the settings of its own tsconfig and exports the client, the 
   for (const path of Object.values(entries['.']) as string[])
     expect(names).toContain(path.replace('./dist/', ''))
   const built = await import(pathToFileURL(join(dist, 'index.js')).href)
-  expect(Object.keys(built).sort()).toEqual(['Ninefold', 'NinefoldError', 'errorStatus'])
+  expect(Object.keys(built).sort()).toEqual(['Ninefold', 'NinefoldError', 'errorStatus', 'x402Payload'])
   expect(built.errorStatus.insufficient_funds).toBe(422)
 })
 

@@ -78,10 +78,11 @@ describe.skipIf(server === null || redis === null)('two processes on PostgreSQL 
       TEG_SERVICE_TOKEN: TOKEN,
       TEG_DATABASE_URL: urlOf(names.teg),
     })
-  const startRegistry = () =>
-    startProcess(folder.path, ports.registry, {
+  const startRegistry = async () => {
+    const started = await startProcess(folder.path, ports.registry, {
       NINEFOLD_PROFILE: 'containers',
       HOST_SERVICES: 'registry',
+      EVENT_STORE_ENABLED: 'false',
       HOST_WORKERS: '2',
       STOP_GRACE_SECONDS: String(GRACE_SECONDS),
       TEG_URL: `http://127.0.0.1:${ports.teg}`,
@@ -93,6 +94,10 @@ describe.skipIf(server === null || redis === null)('two processes on PostgreSQL 
       RATE_LIMIT_PUBLIC_PER_MINUTE: '1000000',
       RATE_LIMIT_AUTHENTICATED_PER_MINUTE: '1000000',
     })
+    // One worker goes ahead; the tests want both.
+    while (started.output().split('"a worker is ready"').length <= 2) await wait(50)
+    return started
+  }
   const mailedToken = (email: string) =>
     until(`a mail to ${email}`, () => {
       const mail = mails.findLast((text) => new RegExp(`^To: .*${email}`, 'im').test(text))

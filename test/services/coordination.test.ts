@@ -56,6 +56,7 @@ describe.skipIf(url === null)('Redis', () => {
     const expectDegraded = async (store: Coordination) => {
       expect(await timed(store.acquireLease('fresh', 'a', 5000))).toBe(false)
       expect(await timed(store.renewLease('held', 'a', 5000))).toBe('unknown')
+      expect(store.isShared()).toBe(false)
       await timed(store.releaseLease('held', 'a'))
       await timed(store.publish('channel', 'message'))
       expect(await timed(store.cacheGet('key'))).toBeNull()
@@ -73,6 +74,27 @@ describe.skipIf(url === null)('Redis', () => {
       await proxy.cut()
       await expectDegraded(store)
       expect(lines.filter((line) => line.includes('Redis is away'))).toHaveLength(1)
+    })
+
+    test('a limit that does not divide is rounded up for each worker, and every such answer is counted', async () => {
+      const proxy = await openTcpProxy(server)
+      let fallbacks = 0
+      const onFallback = () => fallbacks++
+      const store = await openRedis({ url: proxy.url, workers: 4, log: silentLog, onFallback })
+      open.push(proxy, store)
+      await proxy.cut()
+      let allowed = 0
+      for (let i = 0; i < 5; i++) if ((await store.limitRate('small', 5, 3_600_000)).allowed) allowed++
+      expect([allowed, fallbacks]).toEqual([2, 5])
+    })
+
+    test('its own close is not taken for Redis going away', async () => {
+      const lines: string[] = []
+      const log = openLog({ write: (line) => lines.push(line) })
+      const store = await openRedis({ url: server, workers: 1, log })
+      await store.close()
+      await pass(50)
+      expect(lines.filter((line) => line.includes('Redis is away'))).toEqual([])
     })
 
     test('answers within the command timeout when the server has fallen silent', async () => {
@@ -93,6 +115,7 @@ describe.skipIf(url === null)('Redis', () => {
       await expect.poll(() => store.ping(), { timeout: 5000 }).toBe(true)
       await expect.poll(() => store.renewLease('held', 'a', 60_000), { timeout: 5000 }).toBe('held')
       expect((await store.limitRate('subject', 40, 60_000)).degraded).toBe(false)
+      expect(store.isShared()).toBe(true)
       await expect
         .poll(
           async () => {

@@ -6,6 +6,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import { unaccent } from '@electric-sql/pglite/contrib/unaccent'
 import type { TestProject } from 'vitest/node'
+import { migrations as eventStore } from '#core/event-store/migrations.generated.ts'
 import type { Database } from '#core/platform/database/database.ts'
 import { migrate } from '#core/platform/database/migrate.ts'
 import { openPg } from '#core/platform/database/pg.ts'
@@ -22,6 +23,7 @@ declare module 'vitest' {
 async function migrateAll(db: Database): Promise<void> {
   await migrate(db, 'registry', registry)
   await migrate(db, 'teg', teg)
+  await migrate(db, 'event_store', eventStore)
 }
 
 export default async function setup(project: TestProject) {

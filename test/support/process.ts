@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Api, makeApi } from './request.ts'
 
 export const PROCESS_OPERATOR_KEY = 'operator-key-of-a-process-0123456789'
-const START_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 100_000
 
 export interface Running {
   readonly url: string

@@ -1,5 +1,6 @@
 /** A WebSocket client for tests that keeps what it receives and waits for what is to come. */
 import { type ClientOptions, WebSocket } from 'ws'
+import { checkFrame } from './stream-contract.ts'
 
 // biome-ignore format: one line reads best
 export interface Frame { type: string; index?: number; code?: string; [name: string]: unknown }
@@ -22,7 +23,9 @@ export function openSocket(url: string, options: ClientOptions = {}): Promise<Te
   const frames: Frame[] = []
   const waiting = new Set<() => void>()
   socket.on('message', (data) => {
-    frames.push(JSON.parse(data.toString()) as Frame)
+    const frame = JSON.parse(data.toString()) as Frame
+    checkFrame(frame)
+    frames.push(frame)
     for (const look of [...waiting]) look()
   })
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {

@@ -72,8 +72,65 @@ export const grant = (
   budget = '9999999999',
 ) => ({ op: 'grant', developer, agent, amount, budget_per_day: budget }) as const
 
-/** Starts it on a fresh database. */
-export async function startTeg(): Promise<TestTeg> {
+const hashOf = (text: string) => digestOf(text).replaceAll('-', '').padEnd(64, '0')
+export function issueToken(
+  payer_agent: string,
+  payee_agent: string,
+  amount: string,
+  more: Partial<Part<'issue_token'>> = {},
+) {
+  const hash = hashOf(`issue ${payee_agent} ${amount}`)
+  const plain = { key: randomUUID(), hash, expires_in: 600, task_ref: null, limits: null }
+  return { op: 'issue_token', ...plain, payer_agent, payee_agent, amount, ...more } as const
+}
+export function redeemToken(
+  payee_agent: string,
+  token_id: string,
+  amount: string | null = null,
+  more: Partial<Part<'redeem_token'>> = {},
+) {
+  const hash = hashOf(`redeem ${token_id} ${amount}`)
+  return {
+    op: 'redeem_token',
+    key: randomUUID(),
+    hash,
+    payee_agent,
+    token_id,
+    amount,
+    memo: null,
+    ...more,
+  } as const
+}
+export const cancelToken = (payer_agent: string, token_id: string) =>
+  ({ op: 'cancel_token', payer_agent, token_id }) as const
+export const expireToken = (
+  payer_agent: string,
+  token_id: string,
+  fence: Part<'expire_token'>['fence'] = null,
+) => ({ op: 'expire_token', payer_agent, token_id, fence }) as const
+export const mint = (to_agent: string | null, amount: string, more: Partial<Part<'mint'>> = {}) =>
+  ({
+    op: 'mint',
+    key: randomUUID(),
+    hash: hashOf(`mint ${to_agent} ${amount}`),
+    to_agent,
+    amount,
+    memo: null,
+    ...more,
+  }) as const
+export const burn = (from_agent: string | null, amount: string, more: Partial<Part<'burn'>> = {}) =>
+  ({
+    op: 'burn',
+    key: randomUUID(),
+    hash: hashOf(`burn ${from_agent} ${amount}`),
+    from_agent,
+    amount,
+    memo: null,
+    ...more,
+  }) as const
+
+/** Starts it on a fresh database; `env` is its configuration. */
+export async function startTeg(env: Record<string, string> = {}): Promise<TestTeg> {
   const clock = testClock()
   const db = await testDatabase()
   const resources: Resources = {
@@ -84,7 +141,7 @@ export async function startTeg(): Promise<TestTeg> {
     log: silentLog,
   }
   const built = await buildTeg({
-    config: readConfig({}),
+    config: readConfig(env),
     resources,
     serviceToken: SERVICE_TOKEN,
     observe: () => undefined,

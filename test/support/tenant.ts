@@ -23,7 +23,10 @@ export async function makeTenant(system: System, peer?: string): Promise<Tenant>
     return answer.body
   }
   const agent = await make('/agents', { card: readCard() })
-  const agentKey = await make(`/agents/${agent.id}/keys`, { name: 'robot', scopes: ['transfers:write'] })
+  const agentKey = await make(`/agents/${agent.id}/keys`, {
+    name: 'robot',
+    scopes: ['transfers:write', 'payments:write'],
+  })
   const apiKey = await make('/auth/api-keys', { name: 'ci', scopes: ['agents:read'] })
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', kid: 'k1' }
   const signing = await make('/auth/signing-keys', { jwk })
@@ -38,6 +41,9 @@ export async function makeTenant(system: System, peer?: string): Promise<Tenant>
   if (peer !== undefined) {
     const transfer = await make('/transfers', { from_agent: agent.id, to_agent: peer, amount: '1' }, 'first')
     owned.set('/api/v1/transfers/', { id: transfer.id })
+    const order = { payer_agent: agent.id, payee_agent: peer, amount: '1', expires_in: 86_400 }
+    const promised = await make('/payments/tokens', order, 'promise')
+    owned.set('/api/v1/payments/tokens/', { id: promised.id })
   }
   const hook = { url: 'https://93.184.216.34/hook', types: ['>'], description: 'of the tenant' }
   const webhook = await make('/webhooks', hook)
@@ -63,6 +69,7 @@ export async function lookAt(system: System, tenant: Tenant): Promise<unknown> {
     '/auth/sessions',
     '/auth/signing-keys',
     '/transfers',
+    '/payments/tokens',
     '/webhooks',
   ]
   const seen = []

@@ -2,17 +2,23 @@
 
 export interface BreakerOptions {
   pauseMs: number
+  /** Between 0 and 1: a pause is up to half as long again, so that workers do not all try in one moment. */
+  random: () => number
   monotonic: () => number
   /** True when the error means that the other side is away (not that it refused this one call). */
   isOutage: (error: unknown) => boolean
 }
 
-export type Breaker = <T>(work: () => Promise<T>, otherwise: () => T) => Promise<T>
+export interface Breaker {
+  call<T>(work: () => Promise<T>, otherwise: () => T): Promise<T>
+  /** True from an outage until a call has got through again. */
+  isOpen(): boolean
+}
 
-export function openBreaker({ pauseMs, monotonic, isOutage }: BreakerOptions): Breaker {
+export function openBreaker({ pauseMs, random, monotonic, isOutage }: BreakerOptions): Breaker {
   let openUntil: number | null = null
   let probing = false
-  return async (work, otherwise) => {
+  const call: Breaker['call'] = async (work, otherwise) => {
     if (openUntil !== null && (probing || monotonic() < openUntil)) return otherwise()
     const probe = openUntil !== null
     probing ||= probe
@@ -21,10 +27,11 @@ export function openBreaker({ pauseMs, monotonic, isOutage }: BreakerOptions): B
       openUntil = null
       return result
     } catch (error) {
-      if (isOutage(error)) openUntil = monotonic() + pauseMs
+      if (isOutage(error)) openUntil = monotonic() + pauseMs * (1 + random() / 2)
       return otherwise()
     } finally {
       if (probe) probing = false
     }
   }
+  return { call, isOpen: () => openUntil !== null }
 }

@@ -24,7 +24,12 @@ export interface Coordination {
   renewLease(name: string, token: string, ttlMs: number): Promise<Renewal>
   /** Gives a lease back if `token` holds it. */
   releaseLease(name: string, token: string): Promise<void>
-  /** GCRA: `limit` requests per `windowMs` with a burst of `limit`. Without the store a local limit decides. */
+  /** Which of these leases nobody holds, asked at once; null: the store did not answer. */
+  freeLeases(names: readonly string[]): Promise<readonly string[] | null>
+  /**
+   * GCRA: `limit` requests per `windowMs` with a burst of `limit`. Without the store each worker allows its part, rounded
+   * up, at least one.
+   */
   limitRate(key: string, limit: number, windowMs: number): Promise<RateVerdict>
   /** Sends a hint to every worker; it may be lost. */
   publish(channel: string, message: string): Promise<void>
@@ -35,6 +40,8 @@ export interface Coordination {
   cacheSet(key: string, value: string, ttlMs: number): Promise<void>
   /** True when the store answers. */
   ping(): Promise<boolean>
+  /** False while the store is known to be away and fallbacks answer: what the last calls have found, without asking. */
+  isShared(): boolean
   close(): Promise<void>
 }
 

@@ -11,8 +11,11 @@ import { gcra } from './gcra.ts'
 const RATE_KEYS_MAX = 100_000
 const CACHE_BYTES_MAX = 16 * 1024 * 1024
 
-/** Opens it. `monotonic` gives milliseconds that never go back. */
-export function openInProcess(monotonic: () => number = () => performance.now()): Coordination {
+/**
+ * Opens it. `monotonic` gives milliseconds that never go back.
+ * @param workers processes that each open one of their own: each allows its part of a limit
+ */
+export function openInProcess(monotonic: () => number = () => performance.now(), workers = 1): Coordination {
   const leases = new Map<string, { token: string; until: number }>()
   const listeners = new Map<string, Set<(message: string) => void>>()
   const limiter = openLimiter(monotonic)
@@ -41,9 +44,13 @@ export function openInProcess(monotonic: () => number = () => performance.now())
       refuseInsideTransaction(COORDINATION_CALL)
       if (holder(name) === token) leases.delete(name)
     },
+    async freeLeases(names) {
+      refuseInsideTransaction(COORDINATION_CALL)
+      return names.filter((name) => holder(name) === undefined)
+    },
     async limitRate(key, limit, windowMs) {
       refuseInsideTransaction(COORDINATION_CALL)
-      return limiter(key, limit, windowMs)
+      return limiter(key, partOf(limit, workers), windowMs)
     },
     async publish(channel, message) {
       refuseInsideTransaction(COORDINATION_CALL)
@@ -70,12 +77,16 @@ export function openInProcess(monotonic: () => number = () => performance.now())
       refuseInsideTransaction(COORDINATION_CALL)
       return true
     },
+    isShared: () => true,
     async close() {
       listeners.clear()
       leases.clear()
     },
   }
 }
+
+/** What one of several workers allows when they cannot count together. */
+export const partOf = (limit: number, workers: number): number => Math.max(1, Math.ceil(limit / workers))
 
 /** A rate limiter of this process alone; the adapter on Redis falls back to it. */
 export function openLimiter(

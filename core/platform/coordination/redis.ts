@@ -6,7 +6,7 @@ import type { Log } from '../log.ts'
 import { openBreaker } from './breaker.ts'
 import { CACHE_VALUE_BYTES_MAX, COORDINATION_CALL, type Coordination, type Renewal } from './coordination.ts'
 import { gcraPace, gcraScript, gcraVerdict } from './gcra.ts'
-import { openLimiter } from './in-process.ts'
+import { openLimiter, partOf } from './in-process.ts'
 import { openSubscriber } from './redis-subscriber.ts'
 
 const BREAKER_PAUSE_MS = 1000
@@ -19,6 +19,10 @@ export interface RedisCoordinationOptions {
   /** Processes that share the limits: without Redis each allows its part. */
   workers: number
   log: Log
+  /** Spreads retries of many workers; without it all pause alike. */
+  random?: (size: number) => Uint8Array
+  /** Called for every answer that was given without Redis. */
+  onFallback?: () => void
   /** Put before every key and channel. */
   prefix?: string
   connectTimeoutMs?: number
@@ -46,14 +50,16 @@ const limit = script(gcraScript)
 
 /** Opens it; waits for the first connection as long as one attempt may last, then goes on without. Never rejects. */
 export async function openRedis(options: RedisCoordinationOptions): Promise<Coordination> {
-  const { url, log, prefix = 'ninefold:', workers } = options
+  const { url, log, prefix = 'ninefold:', workers, onFallback } = options
+  const random = () => (options.random ? Buffer.from(options.random(2)).readUInt16BE() / 65536 : 0)
   const common: RedisOptions = {
     connectTimeout: options.connectTimeoutMs ?? 200,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     // A command whose answer was lost may have been done: doing it again is the caller's decision.
     autoResendUnfulfilledCommands: false,
-    retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), RETRY_DELAY_MS_MAX),
+    retryStrategy: (attempt) =>
+      Math.round(Math.min(50 * 2 ** Math.min(attempt, 10), RETRY_DELAY_MS_MAX) * (1 - random() / 2)),
     reconnectOnError: (error) => /^READONLY/.test(error.message),
     keepAlive: 5000,
     disableClientInfo: true,
@@ -63,11 +69,12 @@ export async function openRedis(options: RedisCoordinationOptions): Promise<Coor
     commandTimeout: options.commandTimeoutMs ?? 150,
     socketTimeout: SILENCE_MS,
   })
-  watch(client, log)
+  const unwatch = watch(client, log)
   const ear = new Redis(url, { ...common, autoResubscribe: false, commandTimeout: SILENCE_MS })
   const subscriber = openSubscriber(ear)
   const breaker = openBreaker({
     pauseMs: BREAKER_PAUSE_MS,
+    random,
     monotonic: () => performance.now(),
     isOutage: (error) =>
       (error as Error).name !== 'ReplyError' ||
@@ -76,7 +83,10 @@ export async function openRedis(options: RedisCoordinationOptions): Promise<Coor
   const local = openLimiter()
   const call = <T>(work: () => Promise<T>, otherwise: () => T): Promise<T> => {
     refuseInsideTransaction(COORDINATION_CALL)
-    return breaker(work, otherwise)
+    return breaker.call(work, () => {
+      onFallback?.()
+      return otherwise()
+    })
   }
   const run = async (code: Script, key: string, ...args: (string | number)[]): Promise<unknown> => {
     try {
@@ -106,6 +116,14 @@ export async function openRedis(options: RedisCoordinationOptions): Promise<Coor
         async () => void (await run(release, `lease:${name}`, token)),
         () => undefined,
       ),
+    freeLeases: (names) =>
+      call<readonly string[] | null>(
+        async () => {
+          const holders = await client.mget(names.map((name) => `${prefix}lease:${name}`))
+          return names.filter((_, i) => holders[i] === null)
+        },
+        () => null,
+      ),
     limitRate(key, most, windowMs) {
       const { step, burst } = gcraPace(most, windowMs)
       return call(
@@ -117,7 +135,7 @@ export async function openRedis(options: RedisCoordinationOptions): Promise<Coor
           ]
           return gcraVerdict(allowed === 1, count, reset, false)
         },
-        () => ({ ...local(key, Math.max(1, Math.floor(most / workers)), windowMs), degraded: true }),
+        () => ({ ...local(key, partOf(most, workers), windowMs), degraded: true }),
       )
     },
     publish: (channel, message) =>
@@ -151,7 +169,9 @@ export async function openRedis(options: RedisCoordinationOptions): Promise<Coor
         () => false,
       )
     },
+    isShared: () => !breaker.isOpen(),
     async close() {
+      unwatch()
       await subscriber.close()
       await client.quit().catch(() => undefined)
       client.disconnect()
@@ -159,8 +179,12 @@ export async function openRedis(options: RedisCoordinationOptions): Promise<Coor
   }
 }
 
-/** Tells the log once when Redis goes away and once when it is back; ioredis retries by itself. */
-function watch(client: Redis, log: Log): void {
+/**
+ * Tells the log once when Redis goes away and once when it is back; ioredis retries by itself.
+ * @returns a function that ends it: a connection that we close is not Redis going away
+ */
+function watch(client: Redis, log: Log): () => void {
+  let watching = true
   let up: boolean | null = null
   let last: unknown
   client.on('error', (error) => {
@@ -168,7 +192,7 @@ function watch(client: Redis, log: Log): void {
     if (up === null) tell()
   })
   client.on('close', () => {
-    if (up) tell()
+    if (up && watching) tell()
   })
   client.on('ready', () => {
     if (up !== true) log.info({}, 'Redis answers')
@@ -177,6 +201,9 @@ function watch(client: Redis, log: Log): void {
   const tell = () => {
     up = false
     log.warn({ error: last }, 'Redis is away: rate limits are local, leases pause')
+  }
+  return () => {
+    watching = false
   }
 }
 

@@ -17,7 +17,7 @@ type Parse = (text: string) => unknown
 const builtIn = (oid: number) => pg.types.getTypeParser(oid as never, 'text') as Parse
 const asText: Parse = (text) => text
 /** A Buffer is a Uint8Array that prints itself in another way: rows carry the plain kind. */
-const asBytes: Parse = (text) => Uint8Array.from(builtIn(BYTEA)(text) as Uint8Array)
+const asBytes: Parse = (text) => new Uint8Array(builtIn(BYTEA)(text) as Uint8Array)
 const arrayOf = (parse: Parse): Parse => {
   const each = (item: unknown): unknown =>
     Array.isArray(item) ? item.map(each) : item === null ? null : parse(item as string)

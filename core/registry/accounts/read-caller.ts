@@ -69,8 +69,12 @@ const presetOperator: Caller = {
 /** Compares with the configured key; the digests have one length, so that time tells nothing. */
 function isPreset(ctx: RegistryContext, hash: string): boolean {
   const preset = ctx.config.OPERATOR_API_KEY
-  return preset !== undefined && timingSafeEqual(Buffer.from(sha256Hex(preset)), Buffer.from(hash))
+  if (preset === undefined) return false
+  const known = presetHashes.get(ctx.config) ?? Buffer.from(sha256Hex(preset))
+  presetHashes.set(ctx.config, known)
+  return timingSafeEqual(known, Buffer.from(hash))
 }
+const presetHashes = new WeakMap<object, Buffer>()
 
 async function readJwt(ctx: RegistryContext, token: string): Promise<Caller | null> {
   const claims = await readAccessToken(ctx, token)

@@ -4,6 +4,7 @@ import type { Transaction } from '#core/platform/database/database.ts'
 import { type Command, gateErrors, type Outcome } from '#core/wire/teg.ts'
 import { recordAct } from '../audit/record-act.ts'
 import type { RegistryContext } from '../context.ts'
+import { refuseStale } from '../refuse-stale.ts'
 import { requireLocked } from './find-agent.ts'
 import { keepChange } from './keep-change.ts'
 import { type AgentRow, type Intent, updateIntent } from './queries.ts'
@@ -97,12 +98,14 @@ async function askGate(
     sequence: intent.sequence,
     status: tegStatusOf(intent.status),
     move_balance_to: intent.move_balance_to,
+    ...(ctx.fence ? { fence: ctx.fence } : {}),
   }
   const open: Command = { op: 'open_account', agent: row.id, did: row.did, owner: row.owner }
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(GATE_WAIT_MS)])
   const call = { requestId: ctx.requestId, signal }
   try {
     const outcomes = await ctx.teg.commands(call, row.teg_sequence > 0n ? [command] : [open, command])
+    refuseStale(outcomes, ctx.fence)
     const last = outcomes.at(-1)
     if (!last) throw new Error('the TEG gave no outcome of a change of status')
     return last

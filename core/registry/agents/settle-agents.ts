@@ -1,7 +1,9 @@
 /** The sweep that makes the TEG's accounts agree with the agents: opens what is missing, finishes what is half done. */
 import { Problem } from '#core/base/errors.ts'
+import type { Fence } from '#core/platform/context.ts'
 import type { Command } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
+import { refuseStale } from '../refuse-stale.ts'
 import { finishIntent } from './finish-intent.ts'
 import { type AgentRow, listUnsettled, markSettled } from './queries.ts'
 import { tegStatusOf } from './rules.ts'
@@ -49,8 +51,9 @@ async function assertRows(
   counts: { settled: number; refused: number },
 ): Promise<void> {
   if (rows.length === 0) return
-  const plans = rows.map(accountCommands)
+  const plans = rows.map((row) => accountCommands(row, ctx.fence))
   const outcomes = await ctx.teg.commands(ctx, plans.flat())
+  refuseStale(outcomes, ctx.fence)
   let position = -1
   for (const [i, row] of rows.entries()) {
     position += plans[i]?.length ?? 0
@@ -64,7 +67,7 @@ async function assertRows(
 }
 
 /** The account, and its status where it is not open. */
-function accountCommands(row: AgentRow): Command[] {
+function accountCommands(row: AgentRow, fence: Fence | undefined): Command[] {
   const open: Command = { op: 'open_account', agent: row.id, did: row.did, owner: row.owner }
   const status: Command = {
     op: 'set_status',
@@ -72,6 +75,7 @@ function accountCommands(row: AgentRow): Command[] {
     sequence: Number(row.sequence),
     status: tegStatusOf(row.status),
     move_balance_to: null,
+    ...(fence ? { fence } : {}),
   }
   return [open, status]
 }

@@ -12,12 +12,14 @@ export interface Act {
   /** Values before and after, without secrets; null where there was or is nothing. */
   readonly before: Record<string, unknown> | null
   readonly after: Record<string, unknown> | null
+  /** Id of an act that has happened elsewhere: its second record is none. */
+  readonly id?: string
 }
 
 /** The actor is the caller. */
 export async function recordAct(tx: Transaction, ctx: Context, act: Act): Promise<void> {
   await insertAct(tx, {
-    id: ctx.newId(),
+    id: act.id ?? ctx.newId(),
     actor: principalOf(ctx.caller) ?? 'anonymous',
     act: act.act,
     object: act.object,

@@ -1,7 +1,9 @@
 /** One attempt at due grants: claim in a short transaction, ask the gate outside it, mark what came of it. */
 import { formatAmount } from '#core/base/amount.ts'
+import type { Fence } from '#core/platform/context.ts'
 import type { Command } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
+import { refuseStale } from '../refuse-stale.ts'
 import { readSetting } from '../settings/read-settings.ts'
 import { openingCommands } from '../transfers/open-accounts.ts'
 import { type DueGrant, lockDue, markAttempt, markGranted, markRefused, markTomorrow } from './queries.ts'
@@ -20,8 +22,9 @@ export async function attemptGrants(ctx: RegistryContext, developer: string | nu
   const due = await claimDue(ctx, developer)
   if (due.length === 0) return []
   const payable = due.filter((grant) => grant.amount > 0n)
-  const plans = payable.map((grant) => commandsOf(grant, budget))
+  const plans = payable.map((grant) => commandsOf(grant, budget, ctx.fence))
   const outcomes = plans.length > 0 ? await ctx.teg.commands(ctx, plans.flat()) : []
+  refuseStale(outcomes, ctx.fence)
   const verdicts = new Map<string, Verdict>()
   let position = -1
   for (const [i, grant] of payable.entries()) {
@@ -50,7 +53,7 @@ async function claimDue(ctx: RegistryContext, developer: string | null): Promise
 }
 
 /** The grant, behind the agent's account where the TEG does not have it yet. */
-function commandsOf(grant: DueGrant, budget: bigint): Command[] {
+function commandsOf(grant: DueGrant, budget: bigint, fence: Fence | undefined): Command[] {
   const opening = grant.opened ? [] : openingCommands({ ...grant, id: grant.agent })
   return [
     ...opening,
@@ -60,6 +63,7 @@ function commandsOf(grant: DueGrant, budget: bigint): Command[] {
       agent: grant.agent,
       amount: formatAmount(grant.amount),
       budget_per_day: formatAmount(budget),
+      ...(fence ? { fence } : {}),
     },
   ]
 }

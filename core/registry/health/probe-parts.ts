@@ -18,6 +18,15 @@ export const probeDatabase = (ctx: RegistryContext): Promise<Probe> =>
 export const probeTeg = (ctx: RegistryContext): Promise<Probe> =>
   probe(ctx, (signal) => ctx.teg.ping({ requestId: ctx.requestId, signal }))
 
+/** The EventStore; absent where the registry tells its events to none. */
+export async function probeEventStore(
+  ctx: RegistryContext,
+): Promise<Probe | { state: 'absent'; latency_ms: null }> {
+  const { eventStore, requestId } = ctx
+  if (!eventStore) return { state: 'absent', latency_ms: null }
+  return probe(ctx, (signal) => eventStore.ping({ requestId, signal }))
+}
+
 /** Redis, or what stands for it in one process. */
 export const probeCoordination = (ctx: RegistryContext): Promise<Probe> =>
   probe(ctx, () => ctx.coordination.ping())

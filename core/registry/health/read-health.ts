@@ -1,9 +1,10 @@
 /** The health report: two words for the public, every part for operators. */
 import { hasRole } from '#core/base/caller.ts'
 import { VERSION } from '#core/base/version.ts'
+import { publicName } from '#core/platform/tasks/epoch.ts'
 import type { RegistryContext } from '../context.ts'
 import { readTasks } from '../tasks/read-tasks.ts'
-import { probeCoordination, probeDatabase, probeTeg } from './probe-parts.ts'
+import { probeCoordination, probeDatabase, probeEventStore, probeTeg } from './probe-parts.ts'
 import type { HealthOut, TaskOut } from './schema.ts'
 
 const absent = { state: 'absent', latency_ms: null } as const
@@ -19,12 +20,14 @@ export async function readHealth(ctx: RegistryContext): Promise<HealthOut> {
   const short = { status: whole ? 'ok' : 'degraded', version: VERSION } as const
   if (!hasRole(ctx.caller, 'operator')) return short
   const { kind } = ctx.coordination
+  // Its being away stops nothing here, and so it does not make the registry degraded.
+  const eventStore = await probeEventStore(ctx)
   return {
     ...short,
     databases: { registry, teg },
     redis: kind === 'redis' ? { ...coordination, kind } : { ...absent, kind },
     teg,
-    event_store: absent,
+    event_store: eventStore,
     spire: absent,
     tasks: registry.state === 'up' ? await showTasks(ctx) : [],
   }
@@ -34,9 +37,9 @@ export async function readHealth(ctx: RegistryContext): Promise<HealthOut> {
 async function showTasks(ctx: RegistryContext): Promise<TaskOut[]> {
   const now = ctx.clock.now().getTime()
   return (await readTasks(ctx)).map((row) => {
-    const held = row.released_at === null
+    const held = row.released_at === null && row.alive
     return {
-      name: row.task,
+      name: publicName(row.task),
       leader: held ? row.holder : null,
       age_seconds: held ? Math.max(0, Math.round((now - row.acquired_at.getTime()) / 1000)) : null,
       last_run:

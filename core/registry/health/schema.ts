@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { TimeOut } from '#core/base/shapes.ts'
 import { Supply, Treasury } from '#core/wire/teg.ts'
+import { RunState } from '../tasks/schema.ts'
 
 export const LiveOut = z.strictObject({ status: z.literal('alive') })
 export const ReadyOut = z.strictObject({ status: z.literal('ready') })
@@ -20,7 +21,7 @@ const TaskOut = z.strictObject({
   last_run: z
     .strictObject({
       slot: TimeOut,
-      state: z.enum(['running', 'completed', 'failed', 'timed_out', 'interrupted']),
+      state: RunState,
       finished_at: TimeOut.nullable(),
     })
     .nullable(),

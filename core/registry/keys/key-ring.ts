@@ -1,10 +1,10 @@
 /** The server's keys by purpose, kept in the database and shared by all workers; sealed where SECRET_KEY is set. */
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
 import { CompactSign, compactVerify, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
 import type { Resources } from '#core/platform/context.ts'
+import { openSeal } from '#core/platform/seal-text.ts'
 import { insertServerKey, listServerKeys, lockServerKeys } from './queries.ts'
 
-/** Access tokens, cards and envelopes, quotes: a key of one purpose never signs for another. */
+/** Access tokens, cards and envelopes, quotes, payment tokens: a key of one purpose never signs for another. */
 export const purposes = ['access', 'registry', 'quote', 'token'] as const
 export type Purpose = (typeof purposes)[number]
 
@@ -29,9 +29,7 @@ export interface KeyRing {
 
 /** Loads the keys, making the missing ones; safe when several workers start at once. */
 export async function openKeyRing(resources: Resources, secret: string | undefined): Promise<KeyRing> {
-  const sealKey = secret ? new Uint8Array(hkdfSync('sha256', secret, 'ninefold', 'server-keys', 32)) : null
-  const seal = (text: string) => (sealKey ? sealText(sealKey, resources.random(12), text) : `plain:${text}`)
-  const unseal = (text: string) => unsealText(sealKey, text)
+  const { seal, unseal } = openSeal(secret, resources.random)
   const rows = await resources.db.transaction(async (tx) => {
     await lockServerKeys(tx)
     const held = await listServerKeys(tx)
@@ -82,24 +80,5 @@ export async function openKeyRing(resources: Resources, secret: string | undefin
     publicKeys: (purpose) => heldOf(purpose).map((one) => one.publicJwk),
     seal,
     unseal,
-  }
-}
-
-function sealText(key: Uint8Array, iv: Uint8Array, text: string): string {
-  const cipher = createCipheriv('aes-256-gcm', key, iv)
-  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
-  return `gcm:${Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url')}`
-}
-
-function unsealText(key: Uint8Array | null, sealed: string): string {
-  if (sealed.startsWith('plain:')) return sealed.slice(6)
-  if (!key) throw new Error('The database holds sealed keys: SECRET_KEY is needed to read them')
-  const bytes = Buffer.from(sealed.slice(4), 'base64url')
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12))
-  decipher.setAuthTag(bytes.subarray(12, 28))
-  try {
-    return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8')
-  } catch {
-    throw new Error('The server keys in the database were sealed with another SECRET_KEY')
   }
 }

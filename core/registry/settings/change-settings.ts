@@ -21,31 +21,43 @@ import { keepSettings } from './read-settings.ts'
 import {
   effectiveSettings,
   findOutOfBounds,
+  type OutOfBounds,
   planChanges,
   type SettingChange,
-  type SettingName,
   type SettingsPatch,
-  type ShownSetting,
+  type ShownSettings,
   showSettings,
 } from './rules.ts'
+import {
+  findIntervalFaults,
+  findUnknownIntervals,
+  type IntervalPatch,
+  planIntervals,
+  showIntervals,
+} from './task-intervals.ts'
 
 /**
  * @returns all settings after the change
- * @throws 422 out_of_bounds naming the bound; 503 teg_unavailable when the stored fee rate could not be posted (it will be)
+ * @throws 400 validation_failed for the interval of no task; 422 out_of_bounds naming the bound; 503 teg_unavailable when the stored fee rate could not be posted (it will be)
  */
 export async function changeSettings(
   ctx: RegistryContext,
-  patch: SettingsPatch,
-): Promise<Record<SettingName, ShownSetting>> {
-  refuseOutOfBounds(patch)
+  patch: SettingsPatch & { readonly intervals?: IntervalPatch },
+): Promise<ShownSettings> {
+  const { intervals = {} } = patch
+  refuseUnknown(findUnknownIntervals(ctx.tasks, intervals))
+  refuseOutOfBounds([...findOutOfBounds(patch), ...findIntervalFaults(ctx.tasks, intervals)])
   let state: StateRow | undefined
   const shown = await ctx.once(async (tx) => {
     await lockState(tx)
     const before = await selectSettings(tx)
-    const changes = planChanges(before.stored, ctx.config, patch)
+    const changes = [
+      ...planChanges(before.stored, ctx.config, patch),
+      ...planIntervals(ctx.tasks, before.stored, intervals),
+    ]
     if (changes.length > 0) await writeChanges(tx, ctx, before, changes)
     state = await selectSettings(tx)
-    return showSettings(state.stored, ctx.config)
+    return { ...showSettings(state.stored, ctx.config), ...showIntervals(ctx.tasks, state.stored) }
   })
   if (state) keepSettings(ctx, state)
   ctx.wake('relay')
@@ -53,8 +65,18 @@ export async function changeSettings(
   return shown
 }
 
-function refuseOutOfBounds(patch: SettingsPatch): void {
-  const faults = findOutOfBounds(patch)
+function refuseUnknown(names: readonly string[]): void {
+  if (names.length === 0) return
+  throw fail('validation_failed', `There is no setting ${names.join(', ')}.`, {
+    errors: names.map((name) => ({
+      pointer: `/${name}`,
+      code: 'unknown_field',
+      detail: 'no task of that name has an interval that can be set',
+    })),
+  })
+}
+
+function refuseOutOfBounds(faults: readonly OutOfBounds[]): void {
   if (faults.length === 0) return
   throw fail('out_of_bounds', faults.map(({ name, bounds }) => `${name} ${bounds}`).join('; '), {
     errors: faults.map(({ name, bounds }) => ({

@@ -69,6 +69,9 @@ export interface ShownSetting {
   source: 'api' | 'governance' | 'env' | 'default'
 }
 
+/** By name: those that are always there, and one for each task. */
+export type ShownSettings = { [N in SettingName]: ShownSetting } & Record<string, ShownSetting>
+
 /** The value of a canonical text. */
 function parseText(kind: Kind, text: string): SettingValue {
   const value =
@@ -126,7 +129,7 @@ export function showSettings(stored: Stored, config: Config): Record<SettingName
 }
 
 export interface OutOfBounds {
-  name: SettingName
+  name: string
   bounds: string
 }
 
@@ -148,7 +151,7 @@ export function findOutOfBounds(patch: SettingsPatch): OutOfBounds[] {
 }
 
 export interface SettingChange {
-  name: SettingName
+  name: string
   /** The text to store; null: the row goes. */
   text: string | null
   before: ShownValue

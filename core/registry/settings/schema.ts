@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { parseRate } from '#core/base/amount.ts'
 import { AmountIn } from '#core/base/shapes.ts'
 import { type SettingName, settingNames } from './rules.ts'
+import { INTERVAL_NAME } from './task-intervals.ts'
 
 /** A rate such as "0.005"; its bounds are a rule (422). */
 const Rate = z
@@ -37,8 +38,8 @@ const Count = z.union(
   { error: 'must be a whole number' },
 )
 
-/** PATCH /operator/settings: only the names given change; null returns to the environment's value. */
-export const SettingsPatchIn = z.strictObject({
+/** The names that are always there; only those given change, null returns to the environment's value. */
+const Known = z.object({
   intra_registry_fee_rate: Rate.nullish(),
   genesis_grant_amount: Amount.nullish(),
   genesis_grant_enabled: z.boolean().nullish(),
@@ -46,6 +47,31 @@ export const SettingsPatchIn = z.strictObject({
   beta_invite_required: z.boolean().nullish(),
   rate_limit_public_per_minute: Count.nullish(),
   rate_limit_authenticated_per_minute: Count.nullish(),
+})
+const Patch = Known.catchall(z.unknown()).meta({
+  additionalProperties: false,
+  patternProperties: { [INTERVAL_NAME.source]: { type: ['integer', 'null'], minimum: 1 } },
+})
+/** PATCH /operator/settings: beside the known names one for each task, task_<name>_interval_seconds. */
+export const SettingsPatchIn = Patch.transform((patch, check) => {
+  const intervals: Record<string, number | null> = {}
+  for (const [name, value] of Object.entries(patch)) {
+    if (name in Known.shape || value === undefined) continue
+    if (!INTERVAL_NAME.test(name))
+      check.issues.push({ code: 'unrecognized_keys', keys: [name], input: patch })
+    else {
+      const seconds = Count.nullable().safeParse(value)
+      if (seconds.success) intervals[name] = seconds.data
+      else
+        check.issues.push({
+          code: 'custom',
+          path: [name],
+          message: 'must be a whole number or null',
+          input: value,
+        })
+    }
+  }
+  return { ...(patch as z.output<typeof Known>), intervals }
 })
 
 const Shown = z.union([z.string(), z.boolean(), z.number()])
@@ -57,10 +83,12 @@ const ShownSettingOut = z.strictObject({
   source: z.enum(['api', 'governance', 'env', 'default']),
 })
 
-/** GET /operator/settings. */
-export const SettingsOut = z.strictObject(
-  Object.fromEntries(settingNames.map((name) => [name, ShownSettingOut])) as Record<
-    SettingName,
-    typeof ShownSettingOut
-  >,
-)
+/** GET /operator/settings; beside the known names one for each task: task_<name>_interval_seconds. */
+export const SettingsOut = z
+  .object(
+    Object.fromEntries(settingNames.map((name) => [name, ShownSettingOut])) as Record<
+      SettingName,
+      typeof ShownSettingOut
+    >,
+  )
+  .catchall(ShownSettingOut)

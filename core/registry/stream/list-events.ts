@@ -3,7 +3,7 @@ import { patternToRegex } from '#core/base/pattern.ts'
 import { Reply } from '#core/base/reply.ts'
 import type { RegistryContext } from '../context.ts'
 import { findHead, listVisible } from './queries.ts'
-import { viewerOf } from './rules.ts'
+import { viewerOf, withLedgerIndex } from './rules.ts'
 import type { EventPage } from './schema.ts'
 
 /** Most journal rows that one page looks at: a filter that matches nothing still moves on. */
@@ -31,7 +31,7 @@ export async function listEvents(ctx: RegistryContext, query: ListEvents): Promi
   const last = rows.at(-1)
   const scanned = rows.length === limit && last ? last.index : end
   const page: EventPage = {
-    items: rows.map((row) => ({ index: Number(row.index), event: JSON.parse(row.envelope) })),
+    items: rows.map((row) => ({ index: Number(row.index), event: JSON.parse(withLedgerIndex(row)) })),
     next_cursor: scanned < head ? String(scanned) : null,
   }
   return new Reply(page, {

@@ -47,7 +47,7 @@ const named = (event: string, data: Record<string, unknown>) =>
 
 /**
  * A stream of text/event-stream: `hello` {connection_id, head, limits}, then events (id = index, data = the frame of
- * the WebSocket), `gap` {from, to} when the client was ahead of the journal, comments as keep-alive, and `error` {code} before the server ends it. Resume with Last-Event-ID.
+ * the WebSocket), `gap` {from, to} when the client was ahead of the journal, comments as keep-alive, and `error` {code, retry_after_ms on a stop} before the server ends it. Resume with Last-Event-ID.
  * @throws 400 validation_failed, 429 stream_limit, 503 overloaded
  */
 export async function openEventStream(
@@ -72,11 +72,19 @@ export async function openEventStream(
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        const finish = (code: string) => {
+        const finish = (code: string, retryMs?: number) => {
           if (over) return
           release()
-          controller.enqueue(named('error', { code }))
+          // An EventSource waits so long by itself before it connects again.
+          if (retryMs !== undefined) controller.enqueue(encoder.encode(`retry: ${retryMs}\n`))
+          const hint = retryMs === undefined ? {} : { retry_after_ms: retryMs }
+          controller.enqueue(named('error', { code, ...hint }))
           controller.close()
+        }
+        // Spread, so that all clients do not come back in one moment.
+        const sendAway = () => {
+          const spread = Buffer.from(ctx.random(2)).readUInt16BE() / 65536
+          finish('shutting_down', Math.round(RETRY_MS * (1 + spread)))
         }
         const hasRoom = () => (controller.desiredSize ?? 0) > 0
         let lastRoom = performance.now()
@@ -114,7 +122,7 @@ export async function openEventStream(
             onEnd: () => finish('session_ended'),
           }),
         )
-        endings.push(ctx.feed.onClose(() => finish('shutting_down')))
+        endings.push(ctx.feed.onClose(sendAway))
         const onAbort = () => {
           if (over) return
           release()

@@ -1,4 +1,6 @@
 /** The one reader of the journal in a process: reads each row once, by index, and feeds all followers from memory. */
+
+import { targetBits } from '#core/base/emission-policy.ts'
 import { openTrie } from '#core/base/pattern-trie.ts'
 import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.ts'
 import type { Resources } from '#core/platform/context.ts'
@@ -12,7 +14,7 @@ import {
 } from '#core/platform/event-feed.ts'
 import { findHead, type JournalRow, listJournal } from './queries.ts'
 import { JOURNAL_CHANNEL } from './relay-events.ts'
-import { mayRead, viewerOf } from './rules.ts'
+import { mayRead, viewerOf, withLedgerIndex } from './rules.ts'
 
 const READ_MAX = 500
 /** Rows that one read for a follower behind brings: a slow one takes no more at a time anyway. */
@@ -23,7 +25,7 @@ const RECENT_CHARACTERS_MAX = 16 * 1024 * 1024
 const POLL_BUSY_MS = 100
 const POLL_IDLE_MS = 1000
 
-interface HeldEvent extends FeedEvent, Pick<JournalRow, 'audience' | 'parties'> {}
+interface HeldEvent extends FeedEvent, Pick<JournalRow, 'audience' | 'parties' | 'targets'> {}
 
 /** Opens the feed. It reads nothing until somebody follows. */
 export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' | 'log'>): EventFeed {
@@ -124,6 +126,7 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
         if (state !== 'running') return
         position = row.index
         if (
+          (row.targets & targetBits.live) !== 0 &&
           wanted.match(row.type).has(pump) &&
           mayRead(viewer, row) &&
           !options.deliver(row) &&
@@ -193,6 +196,8 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
       }
     },
     onClose(listener) {
+      // A stream that came with the last connections ends at once, when it has been opened.
+      if (closed) queueMicrotask(listener)
       closers.add(listener)
       return () => closers.delete(listener)
     },
@@ -220,7 +225,8 @@ function trim(recent: HeldEvent[]): void {
 const hold = (row: JournalRow): HeldEvent => ({
   index: row.index,
   type: row.type,
-  text: row.envelope,
+  text: withLedgerIndex(row),
   audience: row.audience,
   parties: row.parties,
+  targets: row.targets,
 })

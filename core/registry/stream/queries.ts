@@ -7,6 +7,10 @@ export interface JournalRow {
   envelope: string
   audience: string[] | null
   parties: string[] | null
+  /** Place in the EventStore's log; null until it was receipted. */
+  ledgerindex: bigint | null
+  /** Where policies let it go: 1 ledger, 2 webhooks, 4 live. */
+  targets: number
 }
 export interface OutboxRow {
   position: bigint
@@ -29,6 +33,11 @@ export interface NewJournalRow {
   envelope: string
   audience: readonly string[] | null
   parties: readonly string[] | null
+  /** hex */
+  salt: string
+  policyversion: number
+  /** Sum of the policies' target bits. */
+  targets: number
 }
 
 /** One relay at a time gives indexes; the next statement's snapshot holds all that the one before has committed. */
@@ -79,11 +88,14 @@ export const setIncarnation = (tx: Transaction, service: string, incarnation: st
 export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], now: Date | null) =>
   tx.query(
     `insert into registry.journal
-       (index, id, source, sourcesequence, type, subject, time, envelope, audience, parties, recorded_at)
+       (index, id, source, sourcesequence, type, subject, time, envelope, audience, parties, salt, policyversion,
+        targets, recorded_at)
      select r.index, r.id, r.source, r.sourcesequence, r.type, r.subject, r.time, r.envelope, r.audience,
-            r.parties, coalesce($2::timestamptz, clock_timestamp())
+            r.parties, decode(r.salt, 'hex'), r.policyversion, r.targets,
+            coalesce($2::timestamptz, clock_timestamp())
      from json_to_recordset($1::json) as r(index bigint, id uuid, source text, sourcesequence bigint, type text,
-       subject text, time timestamptz, envelope text, audience uuid[], parties uuid[])`,
+       subject text, time timestamptz, envelope text, audience uuid[], parties uuid[], salt text, policyversion integer,
+       targets smallint)`,
     [JSON.stringify(rows), now],
   )
 
@@ -109,8 +121,9 @@ export async function findHead(on: Queryable): Promise<bigint> {
 /** Rows after an index, in order. */
 export const listJournal = (on: Queryable, after: bigint, limit: number) =>
   on.query<JournalRow>(
-    `select index, type, envelope, audience, parties from registry.journal
-     where index > $1 order by index limit $2`,
+    `select j.index, j.type, j.envelope, j.audience, j.parties, j.targets, l.ledgerindex
+     from registry.journal j left join registry.ledger_receipts l on l.index = j.index
+     where j.index > $1 order by j.index limit $2`,
     [after, limit],
   )
 
@@ -121,11 +134,12 @@ export const listVisible = (
   types: readonly string[] | null,
   viewer: { all: boolean; account: string | null; agent: string | null },
 ) =>
-  on.query<{ index: bigint; envelope: string }>(
-    `select index, envelope from registry.journal
-     where index > $1 and index <= $2 and ($4::text[] is null or type ~ any($4::text[]))
-       and ($5::boolean or audience is null or audience @> array[$6::uuid] or parties @> array[$7::uuid])
-     order by index limit $3`,
+  on.query<{ index: bigint; envelope: string; ledgerindex: bigint | null }>(
+    `select j.index, j.envelope, l.ledgerindex
+     from registry.journal j left join registry.ledger_receipts l on l.index = j.index
+     where j.index > $1 and j.index <= $2 and (j.targets & 4) <> 0 and ($4::text[] is null or j.type ~ any($4::text[]))
+       and ($5::boolean or j.audience is null or j.audience @> array[$6::uuid] or j.parties @> array[$7::uuid])
+     order by j.index limit $3`,
     [span.after, span.upTo, span.limit, types, viewer.all, viewer.account, viewer.agent],
   )
 

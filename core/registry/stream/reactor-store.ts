@@ -22,11 +22,14 @@ export interface StoredEvent {
   readonly time: string
   readonly data: Record<string, unknown>
   readonly audience: readonly string[] | null
+  /** Where policies let it go (their target bits); reactors themselves read every event. */
+  readonly targets: number
 }
 
 const toEvent = (row: JournalRow): StoredEvent => {
   const { id, subject, time, data } = JSON.parse(row.envelope) as Omit<StoredEvent, 'index' | 'type'>
-  return { index: row.index, type: row.type, id, subject, time, data, audience: row.audience }
+  const { index, type, audience, targets } = row
+  return { index, type, id, subject, time, data, audience, targets }
 }
 
 /** The store that the runtime's runner uses; it holds no state of its own. */

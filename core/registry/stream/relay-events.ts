@@ -1,8 +1,12 @@
 /** Moves committed facts of both outboxes into the journal: contiguous indexes, exact bytes, each fact once. */
+
+import { applyPolicies, noPolicies } from '#core/base/emission-policy.ts'
+import { SALT_BYTES } from '#core/base/tlog/commitment.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { OutboxItem } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
 import { RelayHalted } from './errors.ts'
+import { findPolicySet } from './find-policy-set.ts'
 import {
   advanceHead,
   advanceSource,
@@ -15,7 +19,7 @@ import {
   setIncarnation,
   takeOutbox,
 } from './queries.ts'
-import { saysTheSame, sourceOf, writeEnvelope } from './rules.ts'
+import { type Fact, saysTheSame, sourceOf, writeEnvelope } from './rules.ts'
 
 /** Most rows that one transaction moves. */
 export const RELAY_BATCH = 500
@@ -43,13 +47,9 @@ export async function relayOwnEvents(ctx: RegistryContext): Promise<Relayed> {
     const rows = facts.map((fact, i) => {
       const number = sequence + BigInt(i) + 1n
       return {
-        id: fact.id,
         source,
-        sourcesequence: String(number),
-        type: fact.type,
-        subject: fact.subject,
-        time: fact.occurred_at.toISOString(),
-        envelope: writeEnvelope(source, number, { ...fact, time: fact.occurred_at }),
+        number,
+        fact: { ...fact, time: fact.occurred_at },
         audience: fact.audience,
         parties: null,
       }
@@ -105,13 +105,9 @@ async function takePage(
     tx,
     ctx,
     fresh.map(({ item, number }) => ({
-      id: item.id,
       source,
-      sourcesequence: String(number),
-      type: item.type,
-      subject: item.subject,
-      time: item.time,
-      envelope: writeEnvelope(source, number, { ...item, time: new Date(item.time) }),
+      number,
+      fact: { ...item, time: new Date(item.time) },
       // An agent that this registry does not know has no owner here: its events are then for operators only.
       audience: item.parties && [...new Set(item.parties.flatMap((agent) => owners.get(agent) ?? []))],
       parties: item.parties,
@@ -140,17 +136,44 @@ async function compareKnown(
   }
 }
 
+/** A fact on its way into the journal. */
+interface Arrival {
+  readonly source: string
+  readonly number: bigint
+  readonly fact: Fact
+  readonly audience: readonly string[] | null
+  readonly parties: readonly string[] | null
+}
+
+/** Fixes bytes, salt and policy version with the index: whatever is read or told later is this. */
 async function append(
   tx: Transaction,
   ctx: RegistryContext,
-  rows: readonly Omit<NewJournalRow, 'index'>[],
+  arrivals: readonly Arrival[],
 ): Promise<{ moved: number; head: bigint }> {
-  const before = await advanceHead(tx, rows.length)
-  await insertJournal(
-    tx,
-    rows.map((row, i) => ({ ...row, index: String(before + BigInt(i) + 1n) })),
-    ctx.time,
-  )
+  const set = (await findPolicySet(tx)) ?? noPolicies
+  const before = await advanceHead(tx, arrivals.length)
+  const rows = arrivals.map(({ source, number, fact, audience, parties }, i): NewJournalRow => {
+    const salt = ctx.random(SALT_BYTES)
+    const { data, targets, redacted, sampledRate } = applyPolicies(set.policies, fact, salt)
+    const version = Number(set.version)
+    return {
+      index: String(before + BigInt(i) + 1n),
+      id: fact.id,
+      source,
+      sourcesequence: String(number),
+      type: fact.type,
+      subject: fact.subject,
+      time: fact.time.toISOString(),
+      envelope: writeEnvelope(source, number, { ...fact, data }, { version, redacted, sampledRate }),
+      audience,
+      parties,
+      salt: Buffer.from(salt).toString('hex'),
+      policyversion: version,
+      targets,
+    }
+  })
+  await insertJournal(tx, rows, ctx.time)
   return { moved: rows.length, head: before + BigInt(rows.length) }
 }
 

@@ -1,6 +1,7 @@
 /** Decides who may read an event, and what its document is. */
 import { isDeepStrictEqual } from 'node:util'
 import { type Caller, hasRole } from '#core/base/caller.ts'
+import { withoutMasked } from '#core/base/emission-policy.ts'
 
 /** What a caller may see beside public events. */
 export interface Viewer {
@@ -47,8 +48,16 @@ export interface Fact {
 export const sourceOf = (registry: string, service: 'registry' | 'teg'): string =>
   `/registries/${registry}/${service}`
 
+/** What the emission policies have made of a document. */
+export interface PolicyMark {
+  readonly version: number
+  /** JSON pointers into data of what was taken out or hashed. */
+  readonly redacted: readonly string[]
+  readonly sampledRate: number | null
+}
+
 /** The exact text of an event's CloudEvents 1.0 document; equal facts give equal text. */
-export function writeEnvelope(source: string, sequence: bigint, fact: Fact): string {
+export function writeEnvelope(source: string, sequence: bigint, fact: Fact, policy: PolicyMark): string {
   return JSON.stringify({
     specversion: '1.0',
     id: fact.id,
@@ -58,17 +67,29 @@ export function writeEnvelope(source: string, sequence: bigint, fact: Fact): str
     time: fact.time.toISOString(),
     datacontenttype: 'application/json',
     sourcesequence: String(sequence),
+    policyversion: policy.version,
+    ...(policy.redacted.length > 0 ? { redacted: policy.redacted.join(' ') } : {}),
+    ...(policy.sampledRate === null ? {} : { sampledrate: policy.sampledRate }),
     data: fact.data,
   })
 }
 
+/** The document as readers get it: with its place in the EventStore's log once that is known. */
+export const withLedgerIndex = (row: { envelope: string; ledgerindex: bigint | null }): string =>
+  row.ledgerindex === null ? row.envelope : `${row.envelope.slice(0, -1)},"ledgerindex":${row.ledgerindex}}`
+
 /**
  * True when a fact that comes again is the one that a document tells: same id, type, time and data. Members that the
- * data has gained since are no contradiction: a newer version of the service may tell more of the same fact.
+ * data has gained since are no contradiction: a newer version of the service may tell more of the same fact. Nor is
+ * what a policy has taken out.
  */
 export function saysTheSame(envelope: string, fact: Omit<Fact, 'time'> & { readonly time: string }): boolean {
   const kept = JSON.parse(envelope) as Record<string, unknown> & { data: Record<string, unknown> }
   if (kept.id !== fact.id || kept.type !== fact.type) return false
   if (Date.parse(String(kept.time)) !== Date.parse(fact.time)) return false
-  return Object.entries(kept.data).every(([name, value]) => isDeepStrictEqual(value, fact.data[name]))
+  const masked = typeof kept.redacted === 'string' ? kept.redacted.split(' ') : []
+  const told = withoutMasked(fact.data, masked)
+  return Object.entries(withoutMasked(kept.data, masked)).every(([name, value]) =>
+    isDeepStrictEqual(value, told[name]),
+  )
 }

@@ -41,7 +41,15 @@ export const CloudEvent = z.looseObject({
   datacontenttype: z.literal('application/json'),
   /** Number of the event within its source, from 1 without gaps. */
   sourcesequence: z.string().regex(/^[1-9][0-9]*$/),
+  /** Version of the emission policies that it was written under. */
+  policyversion: z.number().int().optional(),
+  /** JSON pointers into data, separated by spaces, of what a policy has taken out or hashed. */
+  redacted: z.string().optional(),
+  /** It stands for so many of its kind, where a policy samples. */
+  sampledrate: z.number().int().optional(),
   data: z.record(z.string(), z.unknown()),
+  /** Place in the log of the EventStore, once it has receipted the event. */
+  ledgerindex: z.number().int().min(0).optional(),
 })
 
 /** An event with its place in this registry's journal. */

@@ -3,4 +3,5 @@ import type { Resources } from '#core/platform/context.ts'
 import { listTaskStates, type TaskStateRow } from './queries.ts'
 
 /** Tasks that have ever been held, by name. */
-export const readTasks = ({ db }: Pick<Resources, 'db'>): Promise<TaskStateRow[]> => listTaskStates(db)
+export const readTasks = ({ db, clock }: Pick<Resources, 'db' | 'clock'>): Promise<TaskStateRow[]> =>
+  listTaskStates(db, clock.fixed)

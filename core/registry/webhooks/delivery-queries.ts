@@ -92,7 +92,7 @@ export const listRange = (
 ) =>
   on.query<{ index: bigint; id: string; type: string }>(
     `select index, id, type from registry.journal
-     where index >= $1 and index <= $2 and type ~ any($3::text[])
+     where index >= $1 and index <= $2 and (targets & 2) <> 0 and type ~ any($3::text[])
        and ($4::uuid is null or audience is null or audience @> array[$4::uuid])
      order by index`,
     [span.from, span.to, types, account],

@@ -1,4 +1,6 @@
 /** Queues events for the webhooks that want them and may see them: one delivery per webhook and index. */
+
+import { targetBits } from '#core/base/emission-policy.ts'
 import { openTrie, type PatternTrie } from '#core/base/pattern-trie.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
@@ -13,6 +15,8 @@ export interface QueuedEvent {
   readonly type: string
   /** Accounts that may see it; null: everybody. */
   readonly audience: readonly string[] | null
+  /** Where policies let it go: target bits. */
+  readonly targets: number
 }
 
 interface Listeners {
@@ -32,7 +36,8 @@ export async function queueEvents(
   tx: Transaction,
 ): Promise<(() => void) | undefined> {
   const { trie } = await readListeners(ctx, tx)
-  const wanted = events.flatMap((event) =>
+  const told = events.filter(({ targets }) => (targets & targetBits.webhook) !== 0)
+  const wanted = told.flatMap((event) =>
     [...trie.match(event.type)]
       .filter((listener) => event.index > listener.after_index && maySee(listener, event))
       .map((listener) => ({

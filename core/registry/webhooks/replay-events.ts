@@ -41,7 +41,7 @@ export async function replayEvents(
   await requireWebhook(ctx, ctx.db, id)
   if (to < from || to - from >= REPLAY_MAX) {
     const last = from + REPLAY_MAX - 1
-    const detail = `must be at least /from and at most ${last}: a replay looks at ${REPLAY_MAX} indexes`
+    const detail = `must not be before its beginning, and at most ${last}: a replay looks at ${REPLAY_MAX} indexes`
     throw fail('out_of_bounds', `/to: ${detail}`, {
       errors: [{ pointer: '/to', code: 'out_of_bounds', detail }],
     })

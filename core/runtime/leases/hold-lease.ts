@@ -20,12 +20,22 @@ export const leaseSettings: LeaseSettings = {
   retryMs: 2_000,
 }
 
-/** Where leases are kept. */
-export type LeaseStore = Pick<Coordination, 'acquireLease' | 'renewLease' | 'releaseLease'>
+/** The same proportions for another time to live. */
+export const leaseSettingsOf = (ttlMs: number): LeaseSettings => ({
+  ttlMs,
+  renewMs: ttlMs / 3,
+  giveUpMs: (ttlMs * 2) / 3,
+  retryMs: Math.min(leaseSettings.retryMs, ttlMs / 5),
+})
 
-export interface Held {
+/** Where leases are kept. `freeLeases`: which of these nobody seems to hold; null: the store can't tell. */
+export type LeaseStore = Pick<Coordination, 'acquireLease' | 'renewLease' | 'releaseLease'> & {
+  freeLeases?(names: readonly string[]): Promise<readonly string[] | null>
+}
+
+export interface Held<E = bigint> {
   /** Newer than that of every holder before; the fence of all writes. */
-  readonly epoch: bigint
+  readonly epoch: E
   /** Aborts when the lease is lost or cannot be renewed in time: what is at work must stop now. */
   readonly lost: AbortSignal
   /** Aborts when the lease is lost or is to be given back: nothing new may begin. */
@@ -36,15 +46,19 @@ export interface Held {
   abandon(reason: Error): void
 }
 
-export interface HoldLease {
+export interface HoldLease<E = bigint> {
   readonly name: string
   readonly store: LeaseStore
   /** Takes the next epoch, after the lease was taken. */
-  readonly takeEpoch: () => Promise<bigint>
+  readonly takeEpoch: () => Promise<E>
   /** Told when the lease has been given back in order. */
-  readonly onRelease?: (epoch: bigint) => Promise<void>
+  readonly onRelease?: (epoch: E) => Promise<void>
   /** Runs under the lease; returns soon after `ending` has aborted. */
-  readonly work: (held: Held) => Promise<void>
+  readonly work: (held: Held<E>) => Promise<void>
+  /** Told when a tenure has ended by a loss. */
+  readonly onLost?: (reason: unknown) => void
+  /** Resolves when the lease may be free; absent: after the pause between attempts. */
+  readonly vacant?: (signal: AbortSignal) => Promise<void>
   readonly newToken: () => string
   readonly log: Log
   readonly settings?: LeaseSettings
@@ -58,19 +72,19 @@ export class LeaseLost extends Error {
   }
 }
 
-export interface LeaseHolder {
+export interface LeaseHolder<E = bigint> {
   /** The epoch held now, or null. */
-  epoch(): bigint | null
+  epoch(): E | null
   /** Ends the work, gives the lease back and resolves when both are done. */
   stop(): Promise<void>
 }
 
 /** Starts competing for a lease. No error ends it. */
-export function holdLease(spec: HoldLease): LeaseHolder {
+export function holdLease<E = bigint>(spec: HoldLease<E>): LeaseHolder<E> {
   const settings = spec.settings ?? leaseSettings
   const time = spec.time ?? systemTime
   const stopping = new AbortController()
-  let epoch: bigint | null = null
+  let epoch: E | null = null
 
   const tenure = async (token: string, takenAt: number): Promise<void> => {
     epoch = await spec.takeEpoch()
@@ -86,13 +100,17 @@ export function holdLease(spec: HoldLease): LeaseHolder {
       const token = spec.newToken()
       // Before the request: the lease can only end later than counted from here.
       const takenAt = time.monotonic()
+      let taken = false
       try {
-        if (await spec.store.acquireLease(spec.name, token, settings.ttlMs)) await tenure(token, takenAt)
+        taken = await spec.store.acquireLease(spec.name, token, settings.ttlMs)
+        if (taken) await tenure(token, takenAt)
       } catch (error) {
         spec.log.error({ task: spec.name, error }, 'a lease holder failed and goes on')
         await spec.store.releaseLease(spec.name, token).catch(() => undefined)
       }
-      await time.sleep(settings.retryMs, stopping.signal)
+      // Who has just lost it lets others go first.
+      if (spec.vacant && !taken) await spec.vacant(stopping.signal)
+      else await time.sleep(settings.retryMs, stopping.signal)
     }
   }
   const ended = compete()
@@ -105,18 +123,18 @@ export function holdLease(spec: HoldLease): LeaseHolder {
   }
 }
 
-interface Tenure {
-  readonly spec: HoldLease
+interface Tenure<E> {
+  readonly spec: HoldLease<E>
   readonly settings: LeaseSettings
   readonly time: Time
   readonly token: string
   readonly takenAt: number
-  readonly epoch: bigint
+  readonly epoch: E
   readonly stop: AbortSignal
 }
 
 /** One tenure: work and renewal side by side until either ends. */
-async function serve({ spec, settings, time, token, takenAt, epoch, stop }: Tenure): Promise<void> {
+async function serve<E>({ spec, settings, time, token, takenAt, epoch, stop }: Tenure<E>): Promise<void> {
   const lost = new AbortController()
   const over = new AbortController()
   // While the work ends in order after a stop, the lease is still renewed.
@@ -160,7 +178,10 @@ async function serve({ spec, settings, time, token, takenAt, epoch, stop }: Tenu
     })
   } finally {
     over.abort()
-    if (lost.signal.aborted) spec.log.warn({ task: spec.name, error: lost.signal.reason }, 'a lease was lost')
+    if (lost.signal.aborted) {
+      spec.log.warn({ task: spec.name, error: lost.signal.reason }, 'a lease was lost')
+      spec.onLost?.(lost.signal.reason)
+    }
     await spec.store.releaseLease(spec.name, token).catch(() => undefined)
     if (!lost.signal.aborted) await spec.onRelease?.(epoch).catch(() => undefined)
     await renewing

@@ -1,9 +1,19 @@
 /** Turns the gate's rows into the wire's outcomes; a replay reads the row of its first outcome. */
 import { formatAmount } from '#core/base/amount.ts'
-import type { Outcome } from '#core/wire/teg.ts'
+import type { Outcome, Payment } from '#core/wire/teg.ts'
 import type { GateArrays, ParsedCommand } from './encode-commands.ts'
 import type { GateRow, TransferRow } from './queries.ts'
+import { showIssued, showPayment } from './show-payment.ts'
 import { showTransfer } from './show-transfer.ts'
+import type { TokenRow } from './token-queries.ts'
+
+/** What was read after the batch. */
+export interface Found {
+  /** First outcomes of replayed keys by ledger number. */
+  readonly priors: ReadonlyMap<bigint, TransferRow>
+  /** Tokens by id. */
+  readonly tokens: ReadonlyMap<string, TokenRow>
+}
 
 const refusal = (code: string, detail: string, replayed: boolean): Outcome => ({
   ok: false,
@@ -12,32 +22,48 @@ const refusal = (code: string, detail: string, replayed: boolean): Outcome => ({
   error: { code, detail },
 })
 
-/** Outcomes in the order of the commands. `priors`: first outcomes of replayed keys by ledger number. */
+/** Ids of the tokens that the outcomes will show. */
+export function tokensOf(
+  commands: readonly ParsedCommand[],
+  batch: GateArrays,
+  rows: readonly GateRow[],
+  priors: Found['priors'],
+): string[] {
+  return commands.flatMap((command, i) => {
+    if (command.op === 'issue_token') {
+      const row = rows[i] as GateRow
+      return (row.o_state === 3 ? priors.get(row.o_prior as bigint)?.id : batch.id[i]) ?? []
+    }
+    return 'token_id' in command ? command.token_id : []
+  })
+}
+
+/** Outcomes in the order of the commands. */
 export function buildOutcomes(
   commands: readonly ParsedCommand[],
   batch: GateArrays,
   rows: readonly GateRow[],
-  priors: ReadonlyMap<bigint, TransferRow>,
+  found: Found,
 ): Outcome[] {
   const outcomes: Outcome[] = []
   for (const [i, row] of rows.entries()) {
     const command = commands[i] as ParsedCommand
     switch (row.o_state) {
       case 0:
-        outcomes.push(moved(command, toRow(command, batch, i, row), false))
+        outcomes.push(moved(command, toRow(command, batch, i, row), false, found))
         break
       case 1:
       case 2:
         outcomes.push(refusal(row.o_code as string, row.o_detail as string, false))
         break
       case 3:
-        outcomes.push(replayed(command, priors.get(row.o_prior as bigint) as TransferRow))
+        outcomes.push(replayed(command, found.priors.get(row.o_prior as bigint) as TransferRow, found))
         break
       case 4:
         outcomes.push({ ...(outcomes[Number(row.o_prior) - 1] as Outcome), replayed: true })
         break
       default:
-        outcomes.push({ ok: true, replayed: row.o_state === 6, transfer: null, error: null })
+        outcomes.push(done(command, row, found))
     }
   }
   return outcomes
@@ -72,18 +98,52 @@ function toRow(command: ParsedCommand, batch: GateArrays, i: number, row: GateRo
   }
 }
 
-function replayed(command: ParsedCommand, row: TransferRow): Outcome {
-  return row.code === null ? moved(command, row, true) : refusal(row.code, row.detail as string, true)
+function replayed(command: ParsedCommand, row: TransferRow, found: Found): Outcome {
+  const happened = row.code === null || row.code === 'held'
+  return happened ? moved(command, row, true, found) : refusal(row.code as string, row.detail as string, true)
 }
 
-function moved(command: ParsedCommand, row: TransferRow, again: boolean): Outcome {
-  const base = { ok: true, replayed: again, error: null }
-  if (command.op === 'grant') {
-    const { developer } = command
-    const agent = row.to_agent as string
-    const amount = formatAmount(row.amount)
-    return { ...base, transfer: null, grant: { transfer_id: row.id, agent, developer, amount } }
+function moved(command: ParsedCommand, row: TransferRow, again: boolean, found: Found): Outcome {
+  const base = { ok: true, replayed: again, transfer: null, error: null }
+  switch (command.op) {
+    case 'grant': {
+      const { developer } = command
+      const agent = row.to_agent as string
+      return {
+        ...base,
+        grant: { transfer_id: row.id, agent, developer, amount: formatAmount(row.amount) },
+      }
+    }
+    case 'mint':
+    case 'burn':
+      return {
+        ...base,
+        supply_change: {
+          transfer_id: row.id,
+          agent: row.to_agent ?? row.from_agent,
+          amount: formatAmount(row.amount),
+          created_at: row.created_at.toISOString(),
+        },
+      }
+    case 'issue_token':
+      return { ...base, payment: showIssued(found.tokens.get(row.id) as TokenRow) }
+    case 'redeem_token':
+      // The caller is the payee: what the payer has left is not for its eyes.
+      return { ...base, transfer: showTransfer(row), payment: paymentOf(command.token_id, found) }
+    default: {
+      const available = (row.from_balance as bigint) - (row.from_held ?? 0n)
+      return { ...base, transfer: { ...showTransfer(row), balance_after: formatAmount(available) } }
+    }
   }
-  const available = (row.from_balance as bigint) - (row.from_held ?? 0n)
-  return { ...base, transfer: { ...showTransfer(row), balance_after: formatAmount(available) } }
 }
+
+/** A command without a movement: done now, or before. A token that was active then may have ended since. */
+function done(command: ParsedCommand, row: GateRow, found: Found): Outcome {
+  const base = { ok: true, replayed: row.o_state === 6, transfer: null, error: null }
+  if (!('token_id' in command)) return base
+  const { token_id: id } = command
+  const active = row.o_code === 'active'
+  return { ...base, payment: active ? showIssued(found.tokens.get(id) as TokenRow) : paymentOf(id, found) }
+}
+
+const paymentOf = (id: string, found: Found): Payment => showPayment(found.tokens.get(id) as TokenRow)

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
 import { isUuid } from '#core/base/ids.ts'
-import type { Command } from '#core/wire/teg.ts'
+import { type Command, isLinked } from '#core/wire/teg.ts'
 
 /** A command as the wire's shape gives it: amounts in micro-AVT. */
 export type ParsedCommand = z.output<typeof Command>
@@ -11,13 +11,17 @@ export interface GateArrays {
   readonly accounts: readonly string[]
   readonly dids: readonly string[]
   readonly keys: readonly string[]
+  /** Tasks that send commands under a fence. */
+  readonly tasks: readonly string[]
   readonly op: readonly number[]
   readonly id: readonly string[]
   readonly idem: readonly string[]
   readonly hash: readonly string[]
   readonly key: readonly string[]
   readonly twin: readonly number[]
-  readonly from: readonly number[]
+  /** Linked to the next command; empty when none is. */
+  readonly linked: readonly boolean[]
+  readonly from: readonly (number | null)[]
   readonly to: readonly (number | null)[]
   readonly amount: readonly (bigint | null)[]
   readonly memo: readonly (string | null)[]
@@ -25,12 +29,25 @@ export interface GateArrays {
   readonly extra: readonly (string | null)[]
 }
 
-const ops = { open_account: 1, set_status: 2, transfer: 3, refund: 4, grant: 5 } as const
+const ops = {
+  open_account: 1,
+  set_status: 2,
+  transfer: 3,
+  refund: 4,
+  grant: 5,
+  issue_token: 6,
+  redeem_token: 7,
+  cancel_token: 8,
+  expire_token: 9,
+  mint: 10,
+  burn: 11,
+} as const
 const statuses = { open: 1, frozen: 2, closed: 3 } as const
 
 /** What the gate asks of one command. */
 interface Row {
-  acting: string
+  /** Null: no agent acts and none is paid (mint and burn of the treasury). */
+  acting: string | null
   payee: string | null
   /** Scope and key: together they name the outcome for ever. */
   scope: string
@@ -53,11 +70,11 @@ const shorten = (hex: string) =>
 export function encodeCommands(commands: readonly ParsedCommand[], newId: () => string): GateArrays {
   const spenders = new Map<string, number>()
   const rows = commands.map((command) => describe(command, spenders))
-  const named = rows.flatMap((row) => (row.payee === null ? [row.acting] : [row.acting, row.payee]))
+  const named = rows.flatMap((row) => [row.acting, row.payee]).filter((name) => name !== null)
   const accounts = [...new Set(named.filter(isUuid))].sort()
   const dids = [...new Set(named.filter((name) => !isUuid(name)))]
   const places = new Map([...accounts, ...dids].map((name, index) => [name, index + 1]))
-  const place = (name: string) => places.get(name) as number
+  const place = (name: string | null) => (name === null ? null : (places.get(name) as number))
 
   const ids = commands.map(newId)
   // A status change may close, reopen and close an account again: its movements are told apart by their ids.
@@ -74,19 +91,28 @@ export function encodeCommands(commands: readonly ParsedCommand[], newId: () => 
     accounts,
     dids,
     keys: [...spenders.keys()],
+    tasks: [...new Set(commands.flatMap((command) => fenceOf(command)?.task ?? []))].sort(),
     op: commands.map((command) => ops[command.op]),
     id: ids,
     idem,
     hash: rows.map((row) => row.hash),
     key: rows.map((row) => row.key),
     twin,
+    linked: commands.some(isLinked) ? commands.map(isLinked) : [],
     from: rows.map((row) => place(row.acting)),
-    to: rows.map((row) => (row.payee === null ? null : place(row.payee))),
+    to: rows.map((row) => place(row.payee)),
     amount: rows.map((row) => row.amount),
     memo: rows.map((row) => row.memo),
     reference: rows.map((row) => row.reference),
-    extra: rows.map((row) => row.extra && JSON.stringify(row.extra)),
+    extra: rows.map((row, i) => encodeExtra(row.extra, fenceOf(commands[i] as ParsedCommand))),
   }
+}
+
+const fenceOf = (command: ParsedCommand) => ('fence' in command ? (command.fence ?? null) : null)
+
+function encodeExtra(extra: Row['extra'], fence: ReturnType<typeof fenceOf>): string | null {
+  if (fence) return JSON.stringify({ ...extra, fence })
+  return extra && JSON.stringify(extra)
 }
 
 const plain = { payee: null, amount: null, memo: null, reference: null, extra: null } as const
@@ -135,6 +161,37 @@ function describe(command: ParsedCommand, spenders: Map<string, number>): Row {
       // The amount is not part of it: a setting changed between two tries must not make a second request of one grant.
       const hash = digestOf(`grant\n${agent}`)
       return { ...plain, acting: agent, scope: 'system:genesis', key: developer, hash, amount, extra }
+    }
+    case 'issue_token': {
+      const { payer_agent: acting, payee_agent: payee, key, amount, expires_in, task_ref } = command
+      const limits = command.limits && { limits: encodeLimits(command.limits, spenders) }
+      const extra = { expires_in, ...(task_ref !== null && { task_ref }), ...limits }
+      return { ...plain, acting, payee, scope: acting, key, hash: shorten(command.hash), amount, extra }
+    }
+    case 'redeem_token': {
+      const { payee_agent: acting, key, amount, memo, token_id: token } = command
+      const hash = shorten(command.hash)
+      return { ...plain, acting, scope: acting, key, hash, amount, memo, extra: { token } }
+    }
+    case 'cancel_token':
+    case 'expire_token': {
+      const { payer_agent: acting, token_id: token } = command
+      const scope = command.op === 'cancel_token' ? 'system:cancel' : 'system:expire'
+      return { ...plain, acting, scope, key: token, hash: digestOf(acting), extra: { token } }
+    }
+    case 'mint':
+    case 'burn': {
+      const acting = command.op === 'mint' ? command.to_agent : command.from_agent
+      const { key, amount, memo } = command
+      return {
+        ...plain,
+        acting,
+        scope: `system:${command.op}`,
+        key,
+        hash: shorten(command.hash),
+        amount,
+        memo,
+      }
     }
   }
 }

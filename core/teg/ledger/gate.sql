@@ -1,26 +1,25 @@
 -- THE GATE: the only statement that moves or creates AVT. N commands in, N outcomes out, in order. Repeatable.
--- judge.sql holds what it asks about one command, steps.sql what it does only when a batch needs it.
--- Every other writer of teg.accounts must lock accounts first, in ascending id order, as step 2 does.
+-- judge.sql holds what it asks about one command, read-batch.sql and write-batch.sql its first and last steps, steps.sql,
+-- tokens.sql, fences.sql and minting.sql what it does only when a batch needs it. Every other writer of teg.accounts must
+-- lock accounts first, in ascending id order, as step 2 does; then come epochs, budget, fold, spending, in this order.
 drop function if exists teg.apply_commands;
 create function teg.apply_commands(
   p_now timestamptz,        -- null: the database's clock, read after the locks
-  p_accounts uuid[],        -- accounts named by id, distinct, ascending
-  p_dids text[],            -- accounts named by did, distinct
-  p_keys uuid[],            -- keys of agents that spend, distinct
-  p_op smallint[],          -- 1 open_account, 2 set_status, 3 transfer, 4 refund, 5 grant
-  p_id uuid[],              -- id of the movement or refusal to come
-  p_idem uuid[],            -- digest of scope and key
-  p_hash uuid[],            -- digest of the request
-  p_key text[],
+  p_minting boolean,        -- whether this TEG's configuration gives it minting authority
+  p_accounts uuid[], p_dids text[],  -- accounts named by id, ascending, and by did; distinct, as all these lists are
+  p_keys uuid[],            -- keys of agents that spend
+  p_tasks text[],           -- tasks that send commands under a fence, ascending
+  p_op smallint[],          -- 1 open_account, 2 set_status, 3 transfer, 4 refund, 5 grant, 6 issue, 7 redeem, 8 cancel,
+                            -- 9 expire a token, 10 mint, 11 burn
+  p_id uuid[],              -- id of the movement, hold or refusal to come
+  p_idem uuid[], p_hash uuid[], p_key text[],  -- digest of scope and key, digest of the request, key
   p_twin integer[],         -- first command of this batch with the same idem; 0: this one is the first
-  p_from integer[],         -- place of the acting account in p_accounts || p_dids
-  p_to integer[],           -- place of the payee; null: none named
-  p_amount bigint[],
-  p_memo text[],
-  p_reference text[],
+  p_linked boolean[],       -- linked to the next command; empty: none is
+  p_from integer[], p_to integer[],  -- places of the acting account and the payee in p_accounts || p_dids; null: none
+  p_amount bigint[], p_memo text[], p_reference text[],
   p_extra text[]            -- JSON of what only some commands have; null: nothing
 ) returns table (
-  o_state smallint,         -- 0 moved, 1 refused, 2 refused and not kept, 3 replay, 4 twin, 5 done, 6 was done before
+  o_state smallint,         -- 0 moved or held, 1 refused, 2 refused and not kept, 3 replay, 4 twin, 5 done, 6 was done before
   o_code text, o_detail text,
   o_prior bigint,           -- state 3: number of the first outcome; state 4: its place in this batch
   o_from uuid, o_from_did text, o_to uuid, o_to_did text,
@@ -34,16 +33,19 @@ declare
   n constant integer := cardinality(p_op);
   amount_max constant bigint := 9007199254740991;
   int8_max constant bigint := 9223372036854775807;
-  v_now timestamptz; v_day date;
-  v_refs uuid[] := p_accounts; v_payers_at integer := 0;
+  v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
   v_ids uuid[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
   v_seq bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[]; v_slot integer[];
-  v_made uuid[] := '{}';
-  -- What a refund pays back, by command.
+  -- What a refund pays back, and the token that a command names, by command.
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
+  v_tokens teg.tokens[]; v_token teg.tokens; v_token_state smallint[];
+  -- Tokens that this batch ends, and how; those that it voids because their payers need the funds.
+  v_ended uuid[] := '{}'; v_ended_as smallint[] := '{}'; v_void uuid[] := '{}'; v_swept boolean[]; w uuid[];
   v_prior bigint[]; v_prior_hash uuid[]; v_alias integer[];
-  v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
+  v_freed bigint; v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
+  v_stale boolean[]; v_minting boolean; v_treasury numeric; v_linked constant boolean := cardinality(p_linked) > 0;
+  g_start integer; g_end integer := 0; g_failed boolean := false; g_spent bigint[];
   -- Outcomes, by command.
   r_state smallint[] := array_fill(null::smallint, array[n]); r_code text[] := array_fill(null::text, array[n]);
   r_detail text[] := r_code; r_prior bigint[] := array_fill(null::bigint, array[n]); r_kind text[] := r_code;
@@ -53,22 +55,17 @@ declare
   r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
   r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
-  s_transfer uuid[] := '{}';
-  v_rows integer := 0; v_events integer := 0; v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
-  op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text;
+  s_transfer uuid[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
+  v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
+  op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text; stale boolean;
   amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; want smallint; step bigint; verdict text[];
 begin
   -- 1. Accounts that this batch opens are inserted first, so that they can be locked; they count from their command on.
-  if 1 = any (p_op) then
-    v_made := teg.open_accounts(p_now, p_accounts, p_op, p_from, p_extra);
-  end if;
-  if cardinality(p_dids) > 0 then
-    v_refs := v_refs || teg.find_dids(p_dids);
-  end if;
-  if 4 = any (p_op) then
-    v_payers_at := cardinality(v_refs);
-    v_orig := teg.find_originals(p_op, p_extra);
-    v_refs := v_refs || teg.find_payers(v_orig);
+  if 1 = any (p_op) then v_made := teg.open_accounts(p_now, p_accounts, p_op, p_from, p_extra); end if;
+  if cardinality(p_dids) > 0 then v_refs := v_refs || teg.find_dids(p_dids); end if;
+  if p_op && array[4, 7, 8, 9]::smallint[] then
+    v_found_at := cardinality(v_refs);
+    select g.originals, g.tokens, v_refs || g.payers into v_orig, v_tokens, v_refs from teg.find_named(p_op, p_extra) g;
   end if;
 
   -- 2. Every account that this batch can change is locked, in ascending id order: no deadlock, no lost update.
@@ -79,9 +76,7 @@ begin
   from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
   select array_agg(s.slot::integer order by r.place) into v_slot
   from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
-  if 5 = any (p_op) then
-    perform pg_advisory_xact_lock(hashtext('teg.genesis_budget'));
-  end if;
+  if cardinality(p_tasks) > 0 then v_stale := teg.pass_fences(p_tasks, p_extra); end if;
   v_now := coalesce(p_now, clock_timestamp());
   v_day := (v_now at time zone 'UTC')::date;
 
@@ -91,36 +86,62 @@ begin
   left join lateral (select m.seq, m.request_hash from teg.transfers m where m.idem = c.idem limit 1) f on true;
   v_alias := array_fill(0, array[n]);
   select s.id, s.effective_ppm into v_snap_now, v_ppm_now from teg.fee_snapshots s order by s.settings_version desc limit 1;
-  if 4 = any (p_op) then
-    select o.kinds, o.lefts, o.firsts into v_orig_kind, v_orig_left, v_orig_first
-    from teg.read_originals(v_orig, p_accounts, p_from) o;
+  if p_op && array[4, 5, 7, 8, 9, 10, 11]::smallint[] then
+    select g.kinds, g.lefts, g.firsts, g.states, g.granted, g.minting, g.treasury
+    into v_orig_kind, v_orig_left, v_orig_first, v_token_state, v_granted, v_minting, v_treasury
+    from teg.read_found(p_op, p_accounts, p_from, v_orig, v_tokens, v_day, p_minting) g;
   end if;
-  if 5 = any (p_op) then
-    select coalesce(sum(g.amount), 0)::bigint into v_granted from teg.grants g where g.granted_on = v_day;
-  end if;
-  if cardinality(p_keys) > 0 then
-    v_spent := teg.lock_spending(p_keys, v_day);
-  end if;
+  if cardinality(p_keys) > 0 then v_spent := teg.lock_spending(p_keys, v_day); end if;
 
   -- 4. In order over memory: each command sees what the earlier ones did, each is accepted or refused by itself.
-  for i in 1 .. n loop
-    op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0;
-    verdict := null; kind := null; keep := op in (3, 4); fee := 0; ppm := 0; snap := null; amount := p_amount[i];
-    f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
+  for i in 1 .. case when v_linked then n + 1 else n end loop
+    if v_linked then
+      -- A group in which one was refused is taken back, newest first; the rest of it is refused below.
+      if g_end > 0 and not g_failed and (r_state[i - 1] in (1, 2) or (r_state[i - 1] = 3 and teg.was_refused(r_prior[i - 1]))
+          or (r_state[i - 1] = 4 and r_state[r_prior[i - 1]::integer] = 1)) then
+        g_failed := true; v_spent := g_spent; verdict := teg.linked_failed();
+        for m in reverse i - 2 .. g_start loop
+          continue when r_state[m] <> 0;
+          a := r_from_slot[m]; b := r_to_slot[m]; v_seq[a] := v_seq[a] - 1; v_seq[b] := v_seq[b] - 1;
+          v_balance[a] := v_balance[a] + r_amount[m]; v_balance[b] := v_balance[b] - (r_amount[m] - r_fee[m]);
+          v_fees := v_fees - r_fee[m]; v_events := v_events - 1; r_fee[m] := 0; r_ppm[m] := 0; r_snap[m] := null;
+          r_state[m] := 1; r_code[m] := verdict[1]; r_detail[m] := verdict[2]; r_from_seq[m] := null; r_to_seq[m] := null;
+          r_from_balance[m] := null; r_from_held[m] := null; r_to_balance[m] := null;
+        end loop;
+      end if;
+      if i > g_end then g_end := 0; g_failed := false; end if;
+      exit when i > n;
+      if g_end = 0 and p_linked[i] then
+        g_start := i; g_end := i; g_spent := v_spent;
+        while p_linked[g_end] and p_op[g_end + 1] = 3 loop g_end := g_end + 1; end loop;
+        g_failed := p_linked[g_end];  -- its last one is linked to no transfer
+      end if;
+    end if;
+    op := p_op[i]; a := v_slot[p_from[i]]; b := v_slot[p_to[i]]; x := p_extra[i]::json; k := 0; verdict := null;
+    kind := null; keep := op in (3, 4, 6, 7, 10, 11); fee := 0; ppm := 0; snap := null; amount := p_amount[i];
+    stale := v_stale[i]; f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
+    -- Before a payer's funds are judged, its holds that are due are voided.
+    if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and v_swept[a] is not true then
+      select e.tokens, e.freed into w, v_freed from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void)) e;
+      v_swept[a] := cardinality(w) < 100;
+      if v_freed > 0 then
+        v_held[a] := v_held[a] - v_freed; v_dirty[a] := true; v_holds := true; v_void := v_void || w;
+        v_ended := v_ended || w; v_ended_as := v_ended_as || array_fill(4::smallint, array[cardinality(w)]);
+      end if;
+    end if;
 
     if op = 1 then
       if a is not null and v_dids[a] = x ->> 'did' and v_owners[a] = (x ->> 'owner')::uuid then
-        r_state[i] := case when v_known[a] then 6 else 5 end;
-        v_known[a] := true;
+        r_state[i] := case when v_known[a] then 6 else 5 end; v_known[a] := true;
         continue;
       end if;
       verdict := array['idempotency_key_reused', 'The account or its did is already there with another did or owner.'];
 
-    elsif a is null or not v_known[a] then
+    elsif (a is null or not v_known[a]) and (op < 10 or p_from[i] is not null) then
       keep := false; verdict := array['agent_not_found', 'The TEG has no account of the acting agent.'];
 
     -- A known key gets its first answer, whatever has changed since.
-    elsif op <> 2 and (v_prior[i] is not null or j > 0) then
+    elsif op not in (2, 8, 9) and (v_prior[i] is not null or j > 0) then
       if coalesce(v_prior_hash[i], p_hash[j]) = p_hash[i] then
         r_state[i] := case when v_prior[i] is null then 4 else 3 end; r_prior[i] := coalesce(v_prior[i], j);
         continue;
@@ -129,39 +150,15 @@ begin
       verdict := case when op = 5 then array['already_granted', 'This developer had the genesis grant for another agent.']
         else array['idempotency_key_reused', 'The key was used with another request; its first outcome stands.'] end;
 
-    elsif op = 2 then
-      want := (x ->> 'status')::smallint; step := (x ->> 'sequence')::bigint;
-      if step < v_status_seq[a] or (step = v_status_seq[a] and want = v_status[a]) then
-        -- A closing that is asked for again shows the movement that it made, here or in an earlier batch.
-        j := case when want = 3 and p_to[i] is not null then array_position(p_key, p_key[i]) end;
-        r_prior[i] := case when j < i and p_op[j] = 2 and r_state[j] = 0 then j
-          when j > 0 then teg.find_closing(v_ids[a], step) end;
-        r_state[i] := case when r_prior[i] is null then 6 when r_prior[i] = j then 4 else 3 end;
-        continue;
-      end if;
-      if want = 3 then
-        verdict := teg.judge_closing(v_balance[a], v_held[a] + v_staked[a], v_status[a], p_to[i] is not null, a = b,
-          case when v_known[b] then v_status[b] end);
-        if verdict is null and v_balance[a] > 0 then
-          kind := 'transfer'; amount := v_balance[a];
-        end if;
-      end if;
-
-    elsif op = 5 then
-      kind := 'genesis_grant'; b := a; a := null;
-      verdict := case when amount < 1 or amount > amount_max
-          then array['amount_out_of_range', 'A grant is 0.000001 to 9007199254.740991 AVT.']
-        when v_status[b] <> 1 then array['agent_not_active', 'The agent is not active.']
-        when v_granted + amount > (x ->> 'budget')::bigint
-          then array['budget_exhausted', 'The grant stays due; the budget is renewed at 00:00 UTC.'] end;
-
-    else
+    elsif op in (3, 4, 6) then
       if op = 4 then
-        kind := 'refund'; b := v_slot[v_payers_at + i]; f := v_orig_first[i]; amount := coalesce(amount, v_orig_left[f]);
+        kind := 'refund'; b := v_slot[v_found_at + i]; f := v_orig_first[i]; amount := coalesce(amount, v_orig_left[f]);
         verdict := teg.judge_refund(v_orig_kind[i], amount, v_orig_left[f]);
       else
-        kind := 'transfer';
-        if amount < 100 or amount > amount_max then
+        kind := case op when 3 then 'transfer' else 'hold' end;
+        if g_failed then
+          verdict := teg.linked_failed();
+        elsif amount < 100 or amount > amount_max then
           verdict := array['amount_out_of_range', 'A transfer is 0.0001 to 9007199254.740991 AVT.'];
         end if;
       end if;
@@ -185,9 +182,50 @@ begin
         k := (q ->> 'slot')::integer; verdict := teg.judge_limits(q, amount, v_spent[k], v_ids[b], v_dids[b]);
       end if;
       if verdict is null and amount > v_balance[a] - v_held[a] then
-        verdict := array['insufficient_funds', 'The payer has ' || teg.avt(v_balance[a] - v_held[a])
-          || ' AVT available; ' || teg.avt(amount) || ' are needed.'];
+        verdict := teg.judge_funds(v_balance[a] - v_held[a], amount);
       end if;
+
+    elsif op = 2 then
+      want := (x ->> 'status')::smallint; step := (x ->> 'sequence')::bigint;
+      if step <= v_status_seq[a] then
+        -- A closing that is asked for again shows the movement that it made, here or in an earlier batch.
+        j := case when want = 3 and p_to[i] is not null then array_position(p_key, p_key[i]) end;
+        r_prior[i] := case when j < i and p_op[j] = 2 and r_state[j] = 0 then j
+          when j > 0 then teg.find_closing(v_ids[a], step) end;
+        r_state[i] := case when r_prior[i] is null then 6 when r_prior[i] = j then 4 else 3 end;
+        continue;
+      end if;
+      if stale then
+        verdict := teg.stale_epoch();
+      elsif want = 3 then
+        verdict := teg.judge_closing(v_balance[a], v_held[a] + v_staked[a], v_status[a], p_to[i] is not null, a = b,
+          case when v_known[b] then v_status[b] end);
+        if verdict is null and v_balance[a] > 0 then
+          kind := 'transfer'; amount := v_balance[a];
+        end if;
+      end if;
+
+    elsif op = 5 then
+      kind := 'genesis_grant'; b := a; a := null;
+      verdict := teg.judge_grant(stale, amount, v_status[b], v_granted, (x ->> 'budget')::bigint);
+
+    elsif op in (7, 8, 9) then
+      v_token := v_tokens[i]; want := coalesce(v_ended_as[array_position(v_ended, v_token.id)], v_token_state[i]);
+      if op = 7 then
+        kind := 'payment'; b := a; a := v_slot[v_found_at + i]; snap := v_snap_now; ppm := v_ppm_now;
+        amount := coalesce(amount, v_token.amount); fee := teg.fee_of(amount, ppm);
+        verdict := teg.judge_redeeming(v_token, want, v_ids[b], amount, v_now, v_status[a], v_status[b]);
+      elsif v_token.payer = v_ids[a] and (want = op - 5 or (op = 9 and (want > 1 or v_token.expires_at > v_now))) then
+        r_state[i] := 6; r_code[i] := case want when 1 then 'active' end; continue;  -- whatever comes later in the batch
+      else
+        verdict := case when stale then teg.stale_epoch() else teg.judge_ending(v_token, want, v_ids[a], op = 9, v_now) end;
+      end if;
+
+    else
+      kind := case op when 10 then 'mint' else 'burn' end; keep := v_minting;
+      verdict := teg.judge_supply(v_minting, kind, amount, v_status[a],
+        case when op = 10 then null when p_from[i] is null then v_treasury + v_fees else v_balance[a] - v_held[a] end);
+      b := case op when 10 then a end; a := case op when 11 then a end;
     end if;
 
     if verdict is null and kind is not null and v_balance[b] > int8_max - amount - v_staked[b] then
@@ -195,30 +233,39 @@ begin
     end if;
     if verdict is not null then
       r_state[i] := case when keep then 1 else 2 end; r_code[i] := verdict[1]; r_detail[i] := verdict[2];
-      if not keep then
-        continue;
-      end if;
+      continue when not keep;
       r_kind[i] := kind; r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_amount[i] := coalesce(amount, 0);
       r_fee[i] := 0; r_ppm[i] := 0; r_refund[i] := v_orig[i]; v_rows := v_rows + 1;
-    elsif kind is not null then
+    elsif op = 6 then
+      r_state[i] := 0; r_kind[i] := kind; r_code[i] := 'held'; r_amount[i] := amount; r_fee[i] := 0; r_ppm[i] := 0;
+      r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; v_held[a] := v_held[a] + amount; v_dirty[a] := true; v_holds := true;
+      v_events := v_events + 1; v_rows := v_rows + 1;
+    elsif op in (7, 8, 9) then
+      v_held[a] := v_held[a] - v_token.amount; v_dirty[a] := true; v_holds := true; v_steps := v_steps + 1;
+      v_ended := v_ended || v_token.id; v_ended_as := v_ended_as || (op - 5)::smallint; r_state[i] := 5;
+      v_events := v_events + 1;
+    end if;
+    if verdict is null and kind is not null and op <> 6 then
       r_state[i] := 0; r_kind[i] := kind; r_amount[i] := amount; r_fee[i] := fee; r_ppm[i] := ppm; r_snap[i] := snap;
       if a is not null then
         v_balance[a] := v_balance[a] - amount; v_seq[a] := v_seq[a] + 1; v_dirty[a] := true;
         r_from[i] := v_ids[a]; r_from_slot[i] := a; r_from_seq[i] := v_seq[a]; r_from_balance[i] := v_balance[a];
         r_from_held[i] := nullif(v_held[a], 0);
-      else
+      elsif op = 5 then
         v_issued := v_issued + amount; v_granted := v_granted + amount;
       end if;
-      v_balance[b] := v_balance[b] + (amount - fee); v_seq[b] := v_seq[b] + 1; v_dirty[b] := true;
-      r_to[i] := v_ids[b]; r_to_slot[i] := b; r_to_seq[i] := v_seq[b]; r_to_balance[i] := v_balance[b];
+      if b is not null then
+        v_balance[b] := v_balance[b] + (amount - fee); v_seq[b] := v_seq[b] + 1; v_dirty[b] := true;
+        r_to[i] := v_ids[b]; r_to_slot[i] := b; r_to_seq[i] := v_seq[b]; r_to_balance[i] := v_balance[b];
+      end if;
       if op = 4 then
         r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount;
-      end if;
-      if k > 0 then
-        v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]);
+      elsif op > 9 then  -- a mint adds, a burn takes
+        v_treasury := v_treasury + case when p_from[i] is null then amount * (21 - 2 * op) else 0 end;
       end if;
       v_fees := v_fees + fee; v_events := v_events + 1; v_rows := v_rows + 1;
     end if;
+    if k > 0 and verdict is null then v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]); end if;
     if op = 2 then
       v_status[a] := want; v_status_seq[a] := step; v_dirty[a] := true; r_state[i] := coalesce(r_state[i], 5);
       s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || step;
@@ -229,47 +276,19 @@ begin
   end loop;
 
   -- 5. One write of each kind.
-  if v_rows > 0 or cardinality(s_at) > 0 then
-    v_base := nextval('teg.ledger_seq');
-  end if;
+  if cardinality(v_void) > 0 then perform teg.write_voids(v_void, v_now); end if;
+  if v_rows > 0 or v_steps > 0 or cardinality(s_at) > 0 then v_base := nextval('teg.ledger_seq'); end if;
   if v_rows > 0 then
-    insert into teg.transfers (seq, id, idem, request_hash, from_agent, to_agent, amount, fee, from_seq, from_balance,
-      to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
-    select v_base + c.place - 1, c.id, c.idem, c.hash, c.payer, c.payee, c.amount, c.fee, c.from_seq, c.from_balance,
-      c.to_seq, c.to_balance, v_now, c.ppm, c.snap, c.from_held, c.refund, c.kind,
-      case c.op when 2 then 'system:status' when 5 then 'system:genesis' end, c.key, c.memo, c.reference, c.code, c.detail
-    from unnest(p_op, r_state, p_id, p_idem, p_hash, r_from, r_to, r_amount, r_fee, r_from_seq, r_from_balance, r_to_seq,
-      r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo, p_reference, r_code, r_detail)
-      with ordinality as c(op, state, id, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
-      to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, place)
-    where c.state < 2;
+    perform teg.write_transfers(v_base, v_now, p_op, r_state, p_id, p_idem, p_hash, r_from, r_to, r_amount, r_fee, r_from_seq,
+      r_from_balance, r_to_seq, r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo, p_reference, r_code,
+      r_detail);
   end if;
-  update teg.accounts acc set balance = u.balance, seq = u.seq, status = u.status, status_sequence = u.status_seq
-  from unnest(v_ids, v_balance, v_seq, v_status, v_status_seq, v_dirty) as u(id, balance, seq, status, status_seq, dirty)
-  where acc.id = u.id and u.dirty;
-  if v_fees > 0 or v_issued > 0 then
-    insert into teg.system_deltas (seq, account, amount, created_at)
-    select v_base, d.account, d.amount, v_now
-    from (values ('treasury', v_fees), ('issuance', -v_issued)) as d(account, amount) where d.amount <> 0;
+  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_status, v_status_seq, v_dirty, v_holds);
+  if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
+    perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, p_id, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
+      s_account, s_sequence, s_status, s_transfer);
   end if;
-  if v_issued > 0 then
-    perform teg.write_grants(v_day, p_op, r_state, r_to, p_id, r_amount, p_extra);
-  end if;
-  if cardinality(s_at) > 0 then
-    insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
-    select v_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, v_now
-    from unnest(s_at, s_account, s_sequence, s_status, s_transfer) as s(place, account, sequence, status, transfer);
-  end if;
-  if cardinality(p_keys) > 0 then
-    update teg.key_spending s set spent = u.spent from unnest(p_keys, v_spent) as u(id, spent)
-    where s.key_id = u.id and s.day = v_day and s.spent <> u.spent;
-  end if;
-  if v_events > 0 then
-    insert into teg.outbox (base, events) values (v_base, v_events);
-  end if;
-  if v_base % 1280000 = 0 then
-    perform teg.fold_deltas(2000);  -- every 256th batch
-  end if;
+  perform teg.write_sums(v_base, v_now, v_day, v_fees, v_issued, v_events, p_keys, v_spent);
 
   return query
   select c.state, c.code, c.detail, c.prior, c.payer, v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee,

@@ -35,7 +35,7 @@ end $$;
 create or replace function teg.judge_refund(p_kind text, p_amount bigint, p_left bigint)
 returns text[] language plpgsql immutable as $$
 begin
-  if p_kind is null or p_kind = 'genesis_grant' then
+  if p_kind is null or p_kind in ('genesis_grant', 'mint') then
     return array['not_found', 'This agent has received no such transfer.'];
   elsif p_kind = 'refund' then
     return array['refund_exceeds', 'A refund can''t be refunded.'];
@@ -77,3 +77,28 @@ begin
   end if;
   return null;
 end $$;
+
+create or replace function teg.judge_funds(p_available bigint, p_amount bigint) returns text[] language sql immutable as $$
+  select array['insufficient_funds', 'The payer has ' || teg.avt(p_available) || ' AVT available; '
+    || teg.avt(p_amount) || ' are needed.']
+$$;
+
+create or replace function teg.judge_grant(p_stale boolean, p_amount bigint, p_status smallint, p_granted bigint,
+  p_budget bigint)
+returns text[] language plpgsql immutable as $$
+begin
+  if p_stale then
+    return teg.stale_epoch();
+  elsif p_amount < 1 or p_amount > 9007199254740991 then
+    return array['amount_out_of_range', 'A grant is 0.000001 to 9007199254.740991 AVT.'];
+  elsif p_status <> 1 then
+    return array['agent_not_active', 'The agent is not active.'];
+  elsif p_granted + p_amount > p_budget then
+    return array['budget_exhausted', 'The grant stays due; the budget is renewed at 00:00 UTC.'];
+  end if;
+  return null;
+end $$;
+
+create or replace function teg.linked_failed() returns text[] language sql immutable as $$
+  select array['linked_failed', 'Another transfer of its linked group was refused; nothing of the group has happened.']
+$$;

@@ -2,11 +2,12 @@
 import type { Database } from '#core/platform/database/database.ts'
 import { lostConnection, violates } from '#core/platform/database/database.ts'
 import type { Log } from '#core/platform/log.ts'
-import { COMMANDS_MAX, type Outcome } from '#core/wire/teg.ts'
-import { buildOutcomes } from './build-outcomes.ts'
+import { COMMANDS_MAX, isLinked, type Outcome } from '#core/wire/teg.ts'
+import { buildOutcomes, tokensOf } from './build-outcomes.ts'
 import { encodeCommands, type ParsedCommand } from './encode-commands.ts'
 import { fail } from './errors.ts'
 import { applyCommands, readOutcomes } from './queries.ts'
+import { readTokens } from './token-queries.ts'
 
 /** Commands that may wait; beyond it nothing more is taken. */
 export const QUEUED_MAX = 20_000
@@ -16,10 +17,11 @@ const TRIES_MAX = 4
 
 export interface Gate {
   /**
-   * Runs commands in order, in one batch together with what else is queued.
+   * Runs commands in order, in one batch together with what else is queued. What has not begun when the signal aborts is
+   * not begun.
    * @throws 503 overloaded when the queue is full, 503 ledger_unavailable when the database is away
    */
-  post(commands: readonly ParsedCommand[]): Promise<Outcome[]>
+  post(commands: readonly ParsedCommand[], signal?: AbortSignal): Promise<Outcome[]>
   /** Commands that wait. */
   queued(): number
 }
@@ -30,12 +32,15 @@ export interface GateOptions {
   readonly clock: { readonly fixed: Date | null }
   readonly newId: () => string
   readonly log: Log
+  /** The configuration gives this TEG minting authority; the database must say so too. */
+  readonly minting?: boolean
   readonly lanes?: number
   readonly queuedMax?: number
 }
 
 interface Waiting {
   readonly commands: readonly ParsedCommand[]
+  readonly signal: AbortSignal | undefined
   readonly resolve: (outcomes: Outcome[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -58,25 +63,33 @@ export function openGate(options: GateOptions): Gate {
       count++
     }
     queued -= size
-    return queue.splice(0, count)
+    return queue.splice(0, count).filter((entry) => {
+      if (!entry.signal?.aborted) return true
+      entry.reject(entry.signal.reason)
+      return false
+    })
   }
   const run = async () => {
     busy++
     // What arrives in the same turn of the event loop travels together.
     await Promise.resolve()
-    while (queue.length > 0) await runBatch(options, take())
+    while (queue.length > 0) {
+      const batch = take()
+      if (batch.length > 0) await runBatch(options, batch)
+    }
     busy--
   }
   return {
     queued: () => queued,
-    async post(commands) {
+    async post(commands, signal) {
+      if (isLinked(commands.at(-1))) throw new Error('The last command of a call is linked to nothing')
       if (queued + commands.length > queuedMax)
         throw fail('overloaded', `${queued} commands are waiting; nothing was done.`, {
           headers: { 'retry-after': '1' },
         })
       queued += commands.length
       return new Promise((resolve, reject) => {
-        queue.push({ commands, resolve, reject })
+        queue.push({ commands, signal, resolve, reject })
         if (busy < lanes) void run()
       })
     },
@@ -106,15 +119,33 @@ async function applyOrHalve(options: GateOptions, commands: readonly ParsedComma
   } catch (error) {
     if (!isOfTheCommands(error))
       throw fail('ledger_unavailable', undefined, { cause: error, headers: { 'retry-after': '1' } })
-    if (commands.length === 1) {
+    const middle = findMiddle(commands)
+    if (middle === 0) {
       options.log.error({ error }, 'the gate could not run a command')
-      const detail = 'The TEG could not run this command; the failure has been logged.'
-      return [{ ok: false, replayed: false, transfer: null, error: { code: 'internal_error', detail } }]
+      return commands.map(() => failed)
     }
-    const middle = commands.length >> 1
     const first = await applyOrHalve(options, commands.slice(0, middle))
     return [...first, ...(await applyOrHalve(options, commands.slice(middle)))]
   }
+}
+
+const failed: Outcome = {
+  ok: false,
+  replayed: false,
+  transfer: null,
+  error: {
+    code: 'internal_error',
+    detail: 'The TEG could not run this command; the failure has been logged.',
+  },
+}
+
+/** Where a batch can be cut: the place nearest to its half that no linked group spans; 0: nowhere. */
+function findMiddle(commands: readonly ParsedCommand[]): number {
+  const half = commands.length >> 1
+  for (let off = 0; off <= half; off++)
+    for (const at of [half - off, half + off])
+      if (at > 0 && at < commands.length && !isLinked(commands[at - 1] as ParsedCommand)) return at
+  return 0
 }
 
 async function applyWithRetries(
@@ -151,8 +182,12 @@ function isPassing(error: unknown): boolean {
 
 async function apply(options: GateOptions, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
   const batch = encodeCommands(commands, options.newId)
-  const rows = await applyCommands(options.db, options.clock.fixed, batch)
+  const rows = await applyCommands(options.db, options.clock.fixed, options.minting ?? false, batch)
   const seqs = rows.filter((row) => row.o_state === 3).map((row) => row.o_prior as bigint)
-  const priors = seqs.length > 0 ? await readOutcomes(options.db, seqs) : []
-  return buildOutcomes(commands, batch, rows, new Map(priors.map((row) => [row.seq, row])))
+  const priors = new Map(
+    (seqs.length > 0 ? await readOutcomes(options.db, seqs) : []).map((row) => [row.seq, row]),
+  )
+  const wanted = tokensOf(commands, batch, rows, priors)
+  const tokens = wanted.length > 0 ? await readTokens(options.db, wanted) : []
+  return buildOutcomes(commands, batch, rows, { priors, tokens: new Map(tokens.map((row) => [row.id, row])) })
 }

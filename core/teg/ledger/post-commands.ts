@@ -9,5 +9,5 @@ export async function postCommands(
   ctx: TegContext,
   commands: readonly ParsedCommand[],
 ): Promise<z.output<typeof OutcomeBatch>> {
-  return { outcomes: await ctx.gate.post(commands) }
+  return { outcomes: await ctx.gate.post(commands, ctx.signal) }
 }

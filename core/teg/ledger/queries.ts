@@ -21,22 +21,30 @@ export interface GateRow {
 }
 
 /** Runs a batch through the gate: one statement, committed when it returns. */
-export function applyCommands(db: Queryable, time: Date | null, batch: GateArrays): Promise<GateRow[]> {
+export function applyCommands(
+  db: Queryable,
+  time: Date | null,
+  minting: boolean,
+  batch: GateArrays,
+): Promise<GateRow[]> {
   return db.query<GateRow>(
-    `select * from teg.apply_commands($1::timestamptz, $2::uuid[], $3::text[], $4::uuid[], $5::smallint[], $6::uuid[],
-       $7::uuid[], $8::uuid[], $9::text[], $10::integer[], $11::integer[], $12::integer[], $13::bigint[], $14::text[],
-       $15::text[], $16::text[])`,
+    `select * from teg.apply_commands($1::timestamptz, $2::boolean, $3::uuid[], $4::text[], $5::uuid[], $6::text[],
+       $7::smallint[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::integer[], $13::boolean[], $14::integer[],
+       $15::integer[], $16::bigint[], $17::text[], $18::text[], $19::text[])`,
     [
       time,
+      minting,
       batch.accounts,
       batch.dids,
       batch.keys,
+      batch.tasks,
       batch.op,
       batch.id,
       batch.idem,
       batch.hash,
       batch.key,
       batch.twin,
+      batch.linked,
       batch.from,
       batch.to,
       batch.amount,
@@ -91,7 +99,7 @@ export function readOutcomes(db: Queryable, seqs: readonly bigint[]): Promise<Tr
 export async function readTransferRow(db: Queryable, id: string): Promise<TransferRow | undefined> {
   const rows = await db.query<TransferRow>(
     `select ${TRANSFER} from teg.transfers t ${PARTIES}
-     where t.id = $1::uuid and t.code is null and t.from_agent is not null`,
+     where t.id = $1::uuid and t.code is null and t.from_agent is not null and t.kind <> 'burn'`,
     [id],
   )
   return rows[0]
@@ -101,7 +109,7 @@ export async function readTransferRow(db: Queryable, id: string): Promise<Transf
 export function readTransfers(db: Queryable, before: bigint | null, limit: number): Promise<TransferRow[]> {
   return db.query<TransferRow>(
     `select ${TRANSFER} from teg.transfers t ${PARTIES}
-     where t.code is null and t.from_agent is not null and ($1::bigint is null or t.seq < $1)
+     where t.code is null and t.from_agent is not null and t.kind <> 'burn' and ($1::bigint is null or t.seq < $1)
      order by t.seq desc limit $2::integer`,
     [before, limit],
   )
@@ -121,7 +129,7 @@ export function readTransfersOf(
      ), found as (
        select l.seq from named n cross join lateral (
          select o.seq from teg.transfers o
-         where o.from_agent = n.id and o.from_seq <= n.last and 'out' = any ($2::text[])
+         where o.from_agent = n.id and o.from_seq <= n.last and o.kind <> 'burn' and 'out' = any ($2::text[])
          order by o.from_seq desc limit $4::integer) l
        union
        select l.seq from named n cross join lateral (
@@ -141,24 +149,32 @@ export interface AccountRow {
   unbonding: bigint
 }
 
-/** The balances of an account. */
-export async function readAccount(db: Queryable, agent: string): Promise<AccountRow | undefined> {
+/** The balances of an account; a hold whose time is over counts no more, voided or not. */
+export async function readAccount(
+  db: Queryable,
+  agent: string,
+  time: Date | null,
+): Promise<AccountRow | undefined> {
   const rows = await db.query<AccountRow>(
-    'select a.balance, a.held, a.staked, a.unbonding from teg.accounts a where a.id = $1::uuid',
-    [agent],
+    `select a.balance, a.staked, a.unbonding, (a.held - case when a.held = 0 then 0 else coalesce(
+         (select sum(o.amount) from teg.open_tokens o
+          where o.payer = a.id and o.expires_at <= coalesce($2::timestamptz, clock_timestamp())), 0) end)::bigint as held
+     from teg.accounts a where a.id = $1::uuid`,
+    [agent, time],
   )
   return rows[0]
 }
 
-/** The balances of an account at a moment, from its history; zeros before its first leg. */
+/** The balances of an account at a moment, from its history; zeros before its first leg. No token lives longer than a day. */
 export async function readAccountAt(db: Queryable, agent: string, at: Date): Promise<AccountRow | undefined> {
   const rows = await db.query<AccountRow>(
     `select coalesce(
          (select o.from_balance from teg.transfers o where o.from_agent = a.id and o.from_seq = l.last),
          (select i.to_balance from teg.transfers i where i.to_agent = a.id and i.to_seq = l.last),
          0)::bigint as balance,
-       coalesce((select o.from_held from teg.transfers o where o.from_agent = a.id and o.from_seq = l.last), 0)::bigint
-         as held,
+       coalesce((select sum(k.amount) from teg.tokens k left join teg.token_steps s on s.token = k.id
+         where k.payer = a.id and k.expires_at > $2 and k.expires_at <= $2 + interval '1 day' and k.created_at <= $2
+           and (s.created_at is null or s.created_at > $2)), 0)::bigint as held,
        0::bigint as staked, 0::bigint as unbonding
      from teg.accounts a cross join lateral (select teg.last_leg(a.id, $2::timestamptz, true, null) as last) l
      where a.id = $1::uuid`,

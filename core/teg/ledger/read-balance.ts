@@ -8,7 +8,7 @@ import { readAccount, readAccountAt } from './queries.ts'
 
 /** @throws 404 not_found when the TEG has no account of the agent */
 export async function readBalance(ctx: TegContext, agent: string, at?: Date): Promise<Balance> {
-  const row = at ? await readAccountAt(ctx.db, agent, at) : await readAccount(ctx.db, agent)
+  const row = at ? await readAccountAt(ctx.db, agent, at) : await readAccount(ctx.db, agent, ctx.time)
   if (!row) throw fail('not_found', 'The TEG has no account of this agent.')
   return {
     available: formatAmount(row.balance - row.held),

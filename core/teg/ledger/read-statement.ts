@@ -20,7 +20,8 @@ export async function readStatement(
   const { from, to, limit, cursor } = query
   const filters = { agent, from: from?.toISOString(), to: to?.toISOString() }
   const [before] = cursor === undefined ? [] : decodeCursor(cursor, filters, [/^\d{1,18}$/])
-  if (!(await readAccount(ctx.db, agent))) throw fail('not_found', 'The TEG has no account of this agent.')
+  if (!(await readAccount(ctx.db, agent, ctx.time)))
+    throw fail('not_found', 'The TEG has no account of this agent.')
   const range = { from: from ?? null, to: to ?? null, before: before === undefined ? null : BigInt(before) }
   const rows = await readLegs(ctx.db, agent, range, limit + 1)
   return toPage(rows, limit, filters, (row) => [row.account_seq.toString()], showLeg)

@@ -7,3 +7,11 @@ const Moment = Timestamp.transform((text) => new Date(text))
 export const BalanceQuery = z.strictObject({ at: Moment.optional() })
 export const StatementQuery = PageQuery.extend({ from: Moment.optional(), to: Moment.optional() })
 export const PostingsQuery = PageQuery
+export const ExpiredQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^[1-9][0-9]{0,3}$/, 'must be 1 to 1000')
+    .transform(Number)
+    .refine((value) => value <= 1000, 'must be 1 to 1000')
+    .default(500),
+})

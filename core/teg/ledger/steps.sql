@@ -26,22 +26,45 @@ begin
     from unnest(p_dids) with ordinality as d(did, place) left join teg.accounts acc on acc.did = d.did);
 end $$;
 
--- The transfers that refunds pay back, by command; null where the command is none or the transfer is unknown.
-create or replace function teg.find_originals(p_op smallint[], p_extra text[])
-returns uuid[] language plpgsql stable set enable_seqscan = off as $$
+-- What commands name beside agents, by command: the transfers that refunds pay back, the tokens, and those who paid or
+-- will pay; null where the command names none or it is unknown. Payers, payees and terms never change.
+create or replace function teg.find_named(p_op smallint[], p_extra text[],
+  out originals uuid[], out tokens teg.tokens[], out payers uuid[])
+language plpgsql stable set enable_seqscan = off as $$
 begin
-  return (select array_agg(m.id order by c.place)
-    from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original
-      from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) c
-    left join teg.transfers m on m.id = c.original and m.code is null);
+  select array_agg(m.id order by c.place), array_agg(k order by c.place),
+    array_agg(coalesce(m.from_agent, k.payer) order by c.place)
+  into originals, tokens, payers
+  from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original,
+      case when r.op in (7, 8, 9) then (r.extra::json ->> 'token')::uuid end as token
+    from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) c
+  left join teg.transfers m on m.id = c.original and m.code is null
+  left join teg.tokens k on k.id = c.token;
 end $$;
 
--- The payers of those transfers, who will be the payees.
-create or replace function teg.find_payers(p_originals uuid[])
-returns uuid[] language plpgsql stable set enable_seqscan = off as $$
+-- What the gate knows of them under its locks, and of the budget and the treasury where a command asks for them.
+create or replace function teg.read_found(p_op smallint[], p_accounts uuid[], p_from integer[], p_originals uuid[],
+  p_tokens teg.tokens[], p_day date, p_minting boolean, out kinds text[], out lefts bigint[], out firsts integer[],
+  out states smallint[], out granted bigint, out minting boolean, out treasury numeric)
+language plpgsql set enable_seqscan = off as $$
 begin
-  return (select array_agg(m.from_agent order by c.place)
-    from unnest(p_originals) with ordinality as c(id, place) left join teg.transfers m on m.id = c.id);
+  if 4 = any (p_op) then
+    select o.kinds, o.lefts, o.firsts into kinds, lefts, firsts from teg.read_originals(p_originals, p_accounts, p_from) o;
+  end if;
+  if p_op && array[7, 8, 9]::smallint[] then
+    states := teg.read_token_states(p_tokens);
+  end if;
+  if 5 = any (p_op) then
+    perform pg_advisory_xact_lock(hashtext('teg.genesis_budget'));
+    granted := (select coalesce(sum(g.amount), 0)::bigint from teg.grants g where g.granted_on = p_day);
+  end if;
+  if p_op && array[10, 11]::smallint[] then
+    minting := p_minting and (select m.minting from teg.meta m);
+    -- Only a burn that names no agent takes from the treasury.
+    if exists (select from unnest(p_op, p_from) as c(op, payer) where c.op = 11 and c.payer is null) then
+      treasury := teg.lock_treasury();
+    end if;
+  end if;
 end $$;
 
 -- What of them can still be paid back, read under their payees' locks: by command, kinds are null where the acting account
@@ -105,11 +128,17 @@ begin
   with gone as (
     delete from teg.system_deltas d where (d.account, d.seq) in (
       select w.account, w.seq from teg.system_deltas w order by w.account, w.seq limit p_rows)
-    returning d.account, d.amount
+    returning d.account, d.amount, d.minted
   )
   insert into teg.system_accounts as s (account, balance, credited)
-  select g.account, sum(g.amount), coalesce(sum(g.amount) filter (where g.amount > 0), 0)
+  select g.account, sum(g.amount), coalesce(sum(g.amount) filter (where g.amount > 0 and not g.minted), 0)
   from gone g group by g.account order by g.account
   on conflict (account) do update
   set balance = s.balance + excluded.balance, credited = s.credited + excluded.credited;
+end $$;
+
+-- Whether the first outcome of a key was a refusal.
+create or replace function teg.was_refused(p_seq bigint) returns boolean language plpgsql stable set enable_seqscan = off as $$
+begin
+  return (select m.code is not null and m.code <> 'held' from teg.transfers m where m.seq = p_seq);
 end $$;

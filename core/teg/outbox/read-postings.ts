@@ -4,7 +4,7 @@ import { formatAmount } from '#core/base/amount.ts'
 import { decodeCursor, type Page, toPage } from '#core/base/page.ts'
 import type { Posting } from '#core/wire/teg.ts'
 import type { TegContext } from '../context.ts'
-import { type EventRow, numberOutbox, readEvents } from './queries.ts'
+import { type EventRow, numberOutbox, readMovements } from './queries.ts'
 
 interface Leg {
   sequence: bigint
@@ -23,27 +23,21 @@ export async function readPostings(
   const after = BigInt(text ?? 0)
   await numberOutbox(ctx.db)
   // The movement that the page before broke off at is read again.
-  const rows = await readEvents(ctx.db, after / 4n > 0n ? after / 4n - 1n : 0n, query.limit + 2)
+  const rows = await readMovements(ctx.db, after / 4n > 0n ? after / 4n - 1n : 0n, query.limit + 2)
   const legs = rows.flatMap(legsOf).filter((leg) => leg.sequence > after)
   return toPage(legs, query.limit, {}, (leg) => [leg.sequence.toString()], showLeg)
 }
 
 function legsOf(row: EventRow): Leg[] {
-  const at = row.number * 4n
-  const payer = row.from_agent ?? 'system:issuance'
-  const legs: Leg[] = [
-    { sequence: at, row, account: payer, amount: -row.amount, balance: row.from_balance },
-    {
-      sequence: at + 1n,
-      row,
-      account: row.to_agent as string,
-      amount: row.amount - row.fee,
-      balance: row.to_balance,
-    },
+  const { kind, amount, fee, from_agent, to_agent } = row
+  const legs: [string | null, bigint, bigint | null][] = [
+    [from_agent ?? (kind === 'burn' ? 'system:treasury' : 'system:issuance'), -amount, row.from_balance],
+    [to_agent ?? (kind === 'burn' ? 'system:destruction' : 'system:treasury'), amount - fee, row.to_balance],
+    [fee > 0n ? 'system:treasury' : null, fee, null],
   ]
-  if (row.fee > 0n)
-    legs.push({ sequence: at + 2n, row, account: 'system:treasury', amount: row.fee, balance: null })
-  return legs
+  return legs.flatMap(([account, change, balance], i) =>
+    account === null ? [] : { sequence: row.number * 4n + BigInt(i), row, account, amount: change, balance },
+  )
 }
 
 function showLeg(leg: Leg): z.output<typeof Posting> {

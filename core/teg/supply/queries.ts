@@ -2,6 +2,11 @@
  * A system account is its folded row and the deltas that are not yet folded; the gate folds them, so that they stay few. */
 import type { Queryable } from '#core/platform/database/database.ts'
 
+/** Whether this TEG has minting authority: what its database holds against issuance beside grants. */
+export async function setMinting(db: Queryable, minting: boolean): Promise<void> {
+  await db.query('update teg.meta set minting = $1::boolean where minting <> $1::boolean', [minting])
+}
+
 /** Sums come as text: they may pass int8. */
 export interface SupplyRow {
   issued: string
@@ -30,9 +35,9 @@ export async function readSupplyRow(db: Queryable, time: Date | null): Promise<S
        from teg.accounts a
      )
      select (-d.issuance)::text as issued, d.destruction::text as destroyed, (-d.transit)::text as transit,
-       (a.total + d.kept)::text as circulating, a.held::text as holds,
-       coalesce($1::timestamptz, clock_timestamp()) as as_of
-     from deltas d, agents a`,
+       (a.total + d.kept)::text as circulating, m.at as as_of,
+       (a.held - coalesce((select sum(o.amount) from teg.open_tokens o where o.expires_at <= m.at), 0))::text as holds
+     from deltas d, agents a, (select coalesce($1::timestamptz, clock_timestamp()) as at) m`,
     [time],
   )
   return rows[0] as SupplyRow
@@ -52,9 +57,54 @@ export async function readTreasuryRow(db: Queryable, time: Date | null): Promise
      from (
        select s.balance as amount, s.credited from teg.system_accounts s where s.account = 'treasury'
        union all
-       select d.amount, greatest(d.amount, 0) from teg.system_deltas d where d.account = 'treasury'
+       select d.amount, case when d.minted then 0 else greatest(d.amount, 0) end from teg.system_deltas d where d.account = 'treasury'
      ) p`,
     [time],
   )
   return rows[0] as TreasuryRow
+}
+
+/** The number of the last event that has one. */
+export async function readLastNumber(on: Queryable): Promise<bigint> {
+  const rows = await on.query<{ last: bigint }>(
+    'select coalesce(max(b.number_last), 0)::bigint as last from teg.outbox_numbered b',
+  )
+  return (rows[0] as { last: bigint }).last
+}
+
+export interface MovedRow {
+  type: 'transfer.completed' | 'genesis.granted' | 'supply.minted' | 'supply.burned'
+  count: bigint
+  amount: string
+  fee: string
+}
+
+/** Sums of the history by type of event, over at most so many batches after a number. */
+export async function readMoved(
+  on: Queryable,
+  after: bigint,
+  batches: number,
+): Promise<{ counted_to: bigint; moved: MovedRow[] }> {
+  const rows = await on.query<MovedRow & { counted_to: bigint; type: MovedRow['type'] | null }>(
+    `with span as (
+       select b.base, b.number_last from teg.outbox_numbered b
+       where b.number_last > $1::bigint order by b.number_last limit $2::integer
+     ), moved as (
+       select case t.kind when 'genesis_grant' then 'genesis.granted' when 'mint' then 'supply.minted'
+           when 'burn' then 'supply.burned' else 'transfer.completed' end as type, t.amount, t.fee
+       from span s join teg.transfers t on t.seq >= s.base and t.seq < s.base + 5000 where t.code is null
+     ), sums as (
+       select m.type, count(*) as count, sum(m.amount)::text as amount, sum(m.fee)::text as fee
+       from moved m group by m.type
+     )
+     select e.counted_to, u.type, u.count, u.amount, u.fee
+     from (select coalesce(max(s.number_last), $1::bigint) as counted_to from span s) e left join sums u on true
+     order by u.type`,
+    [after, batches],
+  )
+  const counted_to = (rows[0] as { counted_to: bigint }).counted_to
+  return {
+    counted_to,
+    moved: rows.flatMap(({ type, count, amount, fee }) => (type ? { type, count, amount, fee } : [])),
+  }
 }

@@ -21,7 +21,11 @@ function faultsOf(env: Record<string, string>): readonly string[] {
   }
 }
 
-const registry = { NINEFOLD_PROFILE: 'containers', HOST_SERVICES: 'registry' }
+const registry = {
+  NINEFOLD_PROFILE: 'containers',
+  HOST_SERVICES: 'registry',
+  EVENT_STORE_ENABLED: 'false',
+}
 const url = 'postgres://u:p@db/x'
 
 describe('the containers profile', () => {
@@ -43,6 +47,69 @@ describe('the containers profile', () => {
 
   test('takes an empty value for an absent one', () => {
     expect(faultsOf({ ...registry, DATABASE_URL: '', REDIS_URL: '', TEG_URL: '' })).toHaveLength(3)
+  })
+})
+
+describe('the way to the EventStore', () => {
+  const token = 'x'.repeat(24)
+  const remote = { EVENT_STORE_URL: 'https://events.example.com' }
+  const whole = {
+    ...registry,
+    EVENT_STORE_ENABLED: 'true',
+    DATABASE_URL: url,
+    REDIS_URL: 'redis://r',
+    TEG_URL: 'http://t',
+    TEG_SERVICE_TOKEN: token,
+  }
+
+  test('under containers needs an address or a local EventStore with a database of its own', () => {
+    expect(faultsOf(whole)).toEqual([expect.stringMatching(/^EVENT_STORE_URL: .*containers/)])
+    expect(faultsOf({ ...whole, HOST_SERVICES: 'registry,event-store' })).toEqual([
+      expect.stringMatching(/^EVENT_STORE_DATABASE_URL: /),
+    ])
+    expect(
+      faultsOf({ ...whole, HOST_SERVICES: 'registry,event-store', EVENT_STORE_DATABASE_URL: url }),
+    ).toEqual([])
+    expect(faultsOf({ ...whole, EVENT_STORE_ENABLED: 'false' })).toEqual([])
+  })
+
+  test('needs an identity source while mTLS is required, and https', () => {
+    expect(faultsOf({ ...whole, ...remote })).toEqual([
+      expect.stringMatching(/^EVENT_STORE_IDENTITY_DIR: .*no identity source is configured/),
+    ])
+    expect(faultsOf(remote)).toEqual([expect.stringMatching(/^EVENT_STORE_IDENTITY_DIR: /)])
+    const identity = { EVENT_STORE_IDENTITY_DIR: '/run/identity' }
+    expect(faultsOf({ ...whole, ...remote, ...identity })).toEqual([])
+    expect(faultsOf({ ...whole, ...identity, EVENT_STORE_URL: 'http://events' })).toEqual([
+      expect.stringMatching(/^EVENT_STORE_URL: .*https/),
+    ])
+    expect(faultsOf({ ...remote, EVENT_STORE_ENABLED: 'false' })).toEqual([])
+  })
+
+  test('without mTLS needs a token', () => {
+    const plain = { EVENT_STORE_URL: 'http://events', EVENTSTORE_MTLS_REQUIRED: 'false' }
+    expect(faultsOf(plain)).toEqual([expect.stringMatching(/^EVENT_STORE_SERVICE_TOKEN: /)])
+    expect(faultsOf({ ...plain, EVENT_STORE_SERVICE_TOKEN: token })).toEqual([])
+  })
+
+  test('an EventStore of its own needs a token, and several workers a database on a server', () => {
+    const own = { HOST_SERVICES: 'event-store' }
+    expect(faultsOf(own)).toEqual([expect.stringMatching(/^EVENT_STORE_SERVICE_TOKEN: /)])
+    expect(faultsOf({ ...own, EVENT_STORE_SERVICE_TOKEN: token, HOST_WORKERS: '2' })).toEqual([
+      expect.stringMatching(/^HOST_WORKERS: /),
+    ])
+    expect(faultsOf({ ...own, EVENT_STORE_SERVICE_TOKEN: token, NINEFOLD_PROFILE: 'containers' })).toEqual([
+      expect.stringMatching(/^EVENT_STORE_DATABASE_URL: /),
+    ])
+  })
+
+  test('a malformed value is told once, as malformed', () => {
+    expect(faultsOf({ EVENT_STORE_URL: 'ftp://x' })).toEqual([
+      expect.stringMatching(/^EVENT_STORE_URL: /),
+      expect.stringMatching(/^EVENT_STORE_IDENTITY_DIR: /),
+    ])
+    expect(faultsOf({ EVENT_STORE_TOKEN_SOURCES: 'registries' })).toHaveLength(1)
+    expect(faultsOf({ EVENT_STORE_SIGNING_KEY: 'canary' }).join()).not.toContain('canary')
   })
 })
 

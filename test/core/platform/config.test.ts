@@ -53,6 +53,7 @@ describe('the configuration', () => {
       NINEFOLD_PROFILE: 'containers',
       HOST_SERVICES: 'registry',
       HOST_WORKERS: '2',
+      EVENT_STORE_ENABLED: 'false',
       DATABASE_URL: 'mysql://u:canary-1@db/x',
       REDIS_URL: 'http://canary-2',
       TEG_URL: 'http://teg-layer:8080',

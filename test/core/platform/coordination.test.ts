@@ -61,12 +61,27 @@ describe('gcra', () => {
   })
 })
 
+describe('several workers without a shared store', () => {
+  test('each allows its part of a limit, rounded up, at least one request', async () => {
+    const worker = openInProcess(undefined, 4)
+    const allowed = async (limit: number) => {
+      let count = 0
+      for (let i = 0; i < limit; i++)
+        if ((await worker.limitRate(`${limit}`, limit, 3_600_000)).allowed) count++
+      return count
+    }
+    expect(await Promise.all([1, 3, 4, 5, 60].map(allowed))).toEqual([1, 1, 1, 2, 15])
+    expect(worker.isShared()).toBe(true)
+  })
+})
+
 describe('breaker', () => {
   const outage = new Error('away')
-  const make = () => {
+  const make = (luck = 0) => {
     let time = 0
     const breaker = openBreaker({
       pauseMs: 1000,
+      random: () => luck,
       monotonic: () => time,
       isOutage: (error) => error === outage,
     })
@@ -81,6 +96,19 @@ describe('breaker', () => {
     throw outage
   }
 
+  test('spreads the pauses of many workers, and tells that it is open until a call gets through', async () => {
+    const { breaker, pass } = make(0.5)
+    expect(breaker.isOpen()).toBe(false)
+    await breaker.call(failing, () => 'fallback')
+    expect(breaker.isOpen()).toBe(true)
+    pass(1249)
+    const real = async () => 'real'
+    expect(await breaker.call(real, () => 'fallback')).toBe('fallback')
+    pass(1)
+    expect(await breaker.call(real, () => 'fallback')).toBe('real')
+    expect(breaker.isOpen()).toBe(false)
+  })
+
   test('answers from the fallback without trying for the pause after an outage, then tries once', async () => {
     const { breaker, pass } = make()
     let tries = 0
@@ -88,23 +116,23 @@ describe('breaker', () => {
       tries++
       return failing()
     }
-    expect(await breaker(work, () => 'fallback')).toBe('fallback')
-    expect(await breaker(work, () => 'fallback')).toBe('fallback')
+    expect(await breaker.call(work, () => 'fallback')).toBe('fallback')
+    expect(await breaker.call(work, () => 'fallback')).toBe('fallback')
     expect(tries).toBe(1)
     pass(1000)
-    expect(await Promise.all([1, 2, 3].map(() => breaker(work, () => 'fallback')))).toEqual(
+    expect(await Promise.all([1, 2, 3].map(() => breaker.call(work, () => 'fallback')))).toEqual(
       Array(3).fill('fallback'),
     )
     expect(tries).toBe(2)
     pass(1000)
     expect(
-      await breaker(
+      await breaker.call(
         async () => 'real',
         () => 'fallback',
       ),
     ).toBe('real')
     expect(
-      await breaker(
+      await breaker.call(
         async () => 'real',
         () => 'fallback',
       ),
@@ -116,9 +144,9 @@ describe('breaker', () => {
     const refused = async (): Promise<string> => {
       throw new Error('WRONGTYPE')
     }
-    expect(await breaker(refused, () => 'fallback')).toBe('fallback')
+    expect(await breaker.call(refused, () => 'fallback')).toBe('fallback')
     expect(
-      await breaker(
+      await breaker.call(
         async () => 'real',
         () => 'fallback',
       ),

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { openMetrics } from '#core/platform/metrics.ts'
+import {
+  keepCounts,
+  type MetricSnapshot,
+  mergeSnapshots,
+  writeSnapshot,
+} from '#core/platform/metrics-snapshot.ts'
 
 describe('metrics', () => {
   test('tell the time of requests by function, method, route and status', async () => {
@@ -59,5 +65,70 @@ describe('metrics', () => {
     expect(await one.metricsText()).toContain('process_cpu_seconds_total')
     expect(await two.metricsText()).not.toContain('function="x"')
     expect(await two.metricsText()).not.toContain('process_cpu_seconds_total')
+  })
+})
+
+describe('metrics of several workers', () => {
+  const workers = [openMetrics(), openMetrics()]
+  workers.forEach((metrics, at) => {
+    const seconds = at === 0 ? 0.02 : 3
+    for (let i = 0; i <= at; i++)
+      metrics.observeRequest({ tag: 'a', method: 'get', route: '/a', status: 200, seconds })
+    if (at === 1) metrics.observeRequest({ tag: 'b', method: 'post', route: '/b', status: 201, seconds })
+    metrics.counter('seen_total', 'Seen.', ['kind'])(at + 1, { kind: 'x' })
+    metrics.timer('batch_seconds', 'Batches.', [1])(0.5)
+    metrics.gauge('open', 'Held.', () => at + 2, {}, 'sum')
+    metrics.gauge('backlog', 'Waiting.', () => 10 * (at + 1), { queue: 'mail' })
+    metrics.gauge('room', 'Left.', () => at + 5, {}, 'min')
+    metrics.gauge('lag', 'Of each.', () => at, {}, 'worker')
+  })
+  const merge = async (): Promise<MetricSnapshot[]> =>
+    mergeSnapshots([
+      { worker: '1', metrics: (await workers[0]?.snapshot()) ?? [] },
+      { worker: '2', metrics: (await workers[1]?.snapshot()) ?? [] },
+    ])
+
+  test('add up counters and histograms, ours and the library’s, and take gauges as each says', async () => {
+    const lines = (await writeSnapshot(await merge())).split('\n')
+    const labels = 'function="a",method="GET",route="/a",status="200"'
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        `http_request_duration_seconds_bucket{le="0.025",${labels}} 1`,
+        `http_request_duration_seconds_bucket{le="5",${labels}} 3`,
+        `http_request_duration_seconds_bucket{le="+Inf",${labels}} 3`,
+        `http_request_duration_seconds_count{${labels}} 3`,
+        `http_request_duration_seconds_sum{${labels}} 6.02`,
+        'http_request_duration_seconds_count{function="b",method="POST",route="/b",status="201"} 1',
+        'seen_total{kind="x"} 3',
+        'batch_seconds_bucket{le="1"} 2',
+        'batch_seconds_count 2',
+        'open 5',
+        'backlog{queue="mail"} 20',
+        'room 5',
+        'lag{worker="1"} 0',
+        'lag{worker="2"} 1',
+      ]),
+    )
+    expect(lines.filter((line) => line.startsWith('nodejs_eventloop_lag_seconds{'))).toHaveLength(2)
+    expect(lines.filter((line) => line.startsWith('# TYPE seen_total'))).toHaveLength(1)
+  })
+
+  test('keep of a worker that has ended what it counted, and nothing that it held', async () => {
+    const kept = keepCounts((await workers[0]?.snapshot()) ?? [])
+    const names = kept.map(({ name }) => name)
+    expect(names).toEqual(
+      expect.arrayContaining(['seen_total', 'batch_seconds', 'http_request_duration_seconds']),
+    )
+    expect(names.filter((name) => /^(open|backlog|room|lag|process_|nodejs_)/.test(name))).toEqual([])
+  })
+
+  test('leave out a gauge that cannot be read or takes too long, and give the others', async () => {
+    const metrics = openMetrics({ process: false })
+    metrics.gauge('broken', 'Fails.', () => Promise.reject(new Error('away')))
+    metrics.gauge('slow', 'Hangs.', () => new Promise<number>(() => undefined))
+    metrics.gauge('fine', 'Works.', () => 1)
+    const text = await metrics.metricsText()
+    expect(text).toContain('fine 1')
+    expect(text).not.toMatch(/^(broken|slow) /m)
   })
 })

@@ -229,7 +229,7 @@ describe('fallBackLease', () => {
     first.state.away = false
     await time.advance(300_000)
     expect(await store.acquireLease('task', 'probe', 1)).toBe(false)
-    expect(await second.acquireLease('task', 'probe', 1)).toBe(true)
+    expect(await second.acquireLease('task', 'probe', 1)).toBe(false)
     expect(events).toEqual(['a begins 1'])
     await Promise.all([a.holder.stop(), b.holder.stop()])
   })
@@ -244,6 +244,37 @@ describe('fallBackLease', () => {
     await time.advance(60_000)
     expect(events).toEqual(['a begins 1'])
     await Promise.all([a.holder.stop(), b.holder.stop()])
+  })
+
+  test('puts back what the first store has forgotten, and lets nobody else in meanwhile', async () => {
+    const { time, join, events } = makeWorld()
+    const server = { first: openInProcess(() => time.monotonic()) }
+    const first: LeaseStore & { ping(): Promise<boolean> } = {
+      acquireLease: (...args) => server.first.acquireLease(...args),
+      renewLease: (...args) => server.first.renewLease(...args),
+      releaseLease: (...args) => server.first.releaseLease(...args),
+      ping: async () => true,
+    }
+    const second = openInProcess(() => time.monotonic())
+    const workers = ['a', 'b', 'c'].map((name) => join(name, { store: fallBackLease(first, second, time) }))
+    await time.advance(1000)
+    for (let flush = 0; flush < 20; flush++) {
+      server.first = openInProcess(() => time.monotonic())
+      await time.advance(7_300)
+    }
+    expect(events).toEqual(['a begins 1'])
+    expect(await server.first.acquireLease('task', 'probe', 1)).toBe(false)
+    await Promise.all(workers.map((worker) => worker.holder.stop()))
+  })
+
+  test("after a crash the row beside the lease stands in nobody's way", async () => {
+    const { time, store } = makeWorld()
+    const second = openInProcess(() => time.monotonic())
+    const leases = fallBackLease(store, second, time)
+    expect(await leases.acquireLease('task', 'dead', 15_000)).toBe(true)
+    await time.advance(15_000)
+    expect(await leases.freeLeases?.(['task'])).toEqual(['task'])
+    expect(await leases.acquireLease('task', 'heir', 15_000)).toBe(true)
   })
 
   test('takes nothing from the second store while the first answers', async () => {

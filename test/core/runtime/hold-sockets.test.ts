@@ -212,6 +212,9 @@ describe('WS /ws/events', () => {
     expect(code).toBe(1012)
     expect(JSON.parse(reason).retry_after_ms).toBeGreaterThanOrEqual(1000)
     expect(JSON.parse(reason).retry_after_ms).toBeLessThanOrEqual(2000)
+    // Not every client looks at the reason of a close: the last frame says the same.
+    const { retry_after_ms } = JSON.parse(reason)
+    expect(socket.frames.at(-1)).toEqual({ type: 'error', code: 'shutting_down', retry_after_ms })
     await closing
     expect(going.sockets.count()).toBe(0)
     going.server.close()

@@ -1,17 +1,19 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Context } from '#core/platform/context.ts'
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
-import { keepRuns } from '#core/registry/tasks/keep-runs.ts'
+import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
+import { slotAt } from '#core/platform/tasks/slots.ts'
 import { readTasks } from '#core/registry/tasks/read-tasks.ts'
 import type { Run } from '#core/runtime/define-schedule.ts'
-import { slotAt } from '#core/runtime/run-schedules.ts'
 import { testClock } from '#test/support/clock.ts'
+import { runsOf, scheduleWorld } from '#test/support/crew/schedule-world.ts'
 import { testDatabase } from '#test/support/database.ts'
-import { runsOf, scheduleWorld } from '#test/support/schedule-world.ts'
 
 const db = await testDatabase()
 beforeEach(async () => {
-  await db.script('delete from registry.task_runs; delete from registry.task_epochs')
+  await db.script(
+    'delete from registry.task_runs; delete from registry.task_epochs; delete from registry.tasks',
+  )
 })
 
 const task = (
@@ -60,7 +62,7 @@ describe('schedules', () => {
   })
 
   test('a stop hands the task over, and no due time is run twice or left out', async () => {
-    const { time, start } = scheduleWorld(db)
+    const { time, clock, start } = scheduleWorld(db)
     const ran: string[] = []
     const tasks = { handed: task(async (_ctx, run) => ran.push(run.slot.toISOString().slice(11, 16)) && {}) }
     const one = start('one', tasks)
@@ -73,7 +75,7 @@ describe('schedules', () => {
     expect([...two.held()]).toEqual([['handed', 2n]])
     await two.stop()
     expect(ran).toEqual(['12:00', '12:01', '12:02', '12:03'])
-    const states = await readTasks({ db })
+    const states = await readTasks({ db, clock })
     expect(states).toMatchObject([{ task: 'handed', epoch: 2n, holder: 'two', state: 'completed' }])
     expect(states[0]?.released_at).not.toBeNull()
   })
@@ -175,7 +177,7 @@ describe('schedules', () => {
       { attempt: 2, epoch: 2n, holder: 'heir', state: 'completed' },
     ])
     const late = { task: 'orphan', slot, epoch, state: 'completed' as const, counts: {}, error: null }
-    expect(await runs.finish(late, 60)).toBe(false)
+    expect(await runs.finish(late)).toBeNull()
   })
 
   test('a stop lets a run end within the grace, aborts it after, and leaves it to the next holder', async () => {
@@ -183,7 +185,7 @@ describe('schedules', () => {
     const endless = {
       endless: task(
         async (ctx: Context) => {
-          await time.sleep(600_000, ctx.signal)
+          await time.sleep(60_000, ctx.signal)
           ctx.signal.throwIfAborted()
           return {}
         },
@@ -201,7 +203,7 @@ describe('schedules', () => {
       ),
     }
     const one = start('one', endless)
-    await time.advance(360_000)
+    await time.advance(2_000)
     const stopped = one.stop(5_000)
     await time.advance(5_000)
     await stopped
@@ -210,7 +212,7 @@ describe('schedules', () => {
       { state: 'interrupted', attempt: 1, error: 'Error: this instance is stopping' },
     ])
     const two = start('two', endless)
-    await time.advance(700_000)
+    await time.advance(65_000)
     await two.stop()
     expect(await runsOf(db, 'endless')).toMatchObject([{ state: 'completed', attempt: 2, holder: 'two' }])
   })
@@ -245,13 +247,10 @@ describe('schedules', () => {
       `insert into registry.task_runs (task, slot, epoch, attempt, holder, trigger, state, started_at)
        select 'many', to_timestamp(n * 60), $1, 1, 'one', 'clock', 'completed', to_timestamp(n * 60)
        from generate_series(1, 1500) n`,
-      [epoch],
+      [epoch.counter],
     )
     await runs.claim({ task: 'many', slot: slot(1501), epoch, holder: 'one', trigger: 'clock' })
-    await runs.finish(
-      { task: 'many', slot: slot(1501), epoch, state: 'completed', counts: {}, error: null },
-      60,
-    )
+    await runs.finish({ task: 'many', slot: slot(1501), epoch, state: 'completed', counts: {}, error: null })
     const kept = await runsOf(db, 'many')
     expect(kept).toHaveLength(1001)
     expect(kept[0]?.slot).toEqual(slot(501))

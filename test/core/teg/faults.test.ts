@@ -8,7 +8,7 @@ import { type Log, silentLog } from '#core/platform/log.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
 import { openGate } from '#core/teg/ledger/open-gate.ts'
 import { Command } from '#core/wire/teg.ts'
-import { findFaults } from '#test/support/ledger-faults.ts'
+import { findFaults } from '#test/support/ledger/ledger-faults.ts'
 import { anyCall, newAgent, openAccount, SERVICE_TOKEN, startTeg, transfer } from '#test/support/teg.ts'
 
 const t = await startTeg()

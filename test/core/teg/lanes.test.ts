@@ -5,10 +5,10 @@ import type { Database } from '#core/platform/database/database.ts'
 import { silentLog } from '#core/platform/log.ts'
 import { type Gate, openGate } from '#core/teg/ledger/open-gate.ts'
 import { Command, type Outcome } from '#core/wire/teg.ts'
-import { findFaults } from '#test/support/ledger-faults.ts'
+import { findFaults } from '#test/support/ledger/ledger-faults.ts'
 import { anyCall, grant, newAgent, openAccount, setStatus, startTeg, transfer } from '#test/support/teg.ts'
 
-const RUNS = Math.ceil(Number(process.env.SOAK_RUNS ?? 12) / 4)
+const RUNS = Math.ceil(Number(process.env.SOAK_RUNS ?? (process.env.TEST_DATABASE_URL ? 100 : 12)) / 4)
 const t = await startTeg()
 const failures: unknown[] = []
 /** The database, with each failed statement noted: a deadlock that a retry got over must not stay unseen. */

@@ -221,7 +221,7 @@ describe('refund', () => {
 })
 
 describe('status', () => {
-  test('closing moves the balance without fee; a lower sequence is ignored as done before', async () => {
+  test('closing moves the balance without fee; a lower sequence, or an equal one with another status, is ignored', async () => {
     const [leaver, heir] = [await t.open('5'), await t.open()]
     const closed = await t.run(setStatus(leaver, 3, 'closed', didOf(heir)))
     expect(closed).toMatchObject({
@@ -232,6 +232,7 @@ describe('status', () => {
     expect(await t.available(heir)).toBe('5')
     expect(await t.run(setStatus(leaver, 3, 'closed', heir))).toMatchObject({ ok: true, replayed: true })
     expect(await t.run(setStatus(leaver, 2, 'open'))).toMatchObject({ ok: true, replayed: true })
+    expect(await t.run(setStatus(leaver, 3, 'open'))).toMatchObject({ ok: true, replayed: true })
     expect((await t.run(transfer(heir, leaver, '1'))).error?.code).toBe('agent_not_active')
     expect(await t.run(setStatus(heir, 2, 'frozen'))).toMatchObject({ ok: true, replayed: false })
     expect(await t.run(setStatus(heir, 3, 'open'))).toMatchObject({ ok: true, replayed: false })

@@ -3,9 +3,15 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Command, gateErrors } from '#core/wire/teg.ts'
 import {
   anyCall,
+  burn,
+  cancelToken,
+  expireToken,
   grant,
+  issueToken,
+  mint,
   newAgent,
   openAccount,
+  redeemToken,
   refund,
   setStatus,
   startTeg,
@@ -20,7 +26,7 @@ let granted = ''
 const DEVELOPER = newAgent()
 
 beforeAll(async () => {
-  for (const [name, avt] of Object.entries({ rich: '1000', poor: '1', other: '5', full: '10' }))
+  for (const [name, avt] of Object.entries({ rich: '1000', poor: '1', other: '5', later: '10' }))
     all[name] = await t.open(avt)
   all.frozen = await t.open('5')
   await t.run(setStatus(all.frozen, 2, 'frozen'))
@@ -30,10 +36,21 @@ beforeAll(async () => {
   paid = first.transfer?.id as string
   paidBack = (await t.run(refund(a('other'), paid, '20'))).transfer?.id as string
   await t.run(grant(a('other'), '1', DEVELOPER))
+  const issue = async (expires_in = 600) =>
+    (await t.run(issueToken(a('rich'), a('other'), '2', { expires_in }))).payment?.id as string
+  for (const name of ['held', 'redeemed', 'cancelled']) tokens[name] = await issue()
+  tokens.expired = await issue(1)
+  tokens.ofFrozen = (await t.run(issueToken(a('later'), a('other'), '1'))).payment?.id as string
+  await t.run(setStatus(a('later'), 2, 'frozen'))
+  await t.run(redeemToken(a('other'), token('redeemed')))
+  await t.run(cancelToken(a('rich'), token('cancelled')))
+  t.clock.advance(1000)
   granted = (await t.client.statement(anyCall(), a('poor'), { limit: 1 }))?.items[0]?.transfer_id as string
 })
 
 const a = (name: string) => all[name] as string
+const tokens: Record<string, string> = {}
+const token = (name: string) => tokens[name] as string
 const keyOf = (limits: { per_transfer?: string; per_day?: string; allowed_payees?: string[] }) => ({
   key_id: newAgent(),
   per_transfer: null,
@@ -44,7 +61,7 @@ const keyOf = (limits: { per_transfer?: string; per_day?: string; allowed_payees
 const quote = (more: object) => ({
   matches: true,
   fee_snapshot: '1',
-  valid_until: '2026-11-24T12:00:00.000Z',
+  valid_until: '2026-11-24T12:00:01.000Z',
   ...more,
 })
 
@@ -144,6 +161,70 @@ const rows: [string, keyof typeof gateErrors, boolean, () => Command][] = [
   ['grant to an unknown agent', 'agent_not_found', false, () => grant(newAgent(), '1')],
   ['grant to a frozen agent', 'agent_not_active', false, () => grant(a('frozen'), '1')],
   ['grant of 0', 'amount_out_of_range', false, () => grant(a('poor'), '0')],
+  ['token of an unknown payer', 'agent_not_found', false, () => issueToken(newAgent(), a('other'), '1')],
+  ['token for an unknown payee', 'agent_not_found', true, () => issueToken(a('rich'), newAgent(), '1')],
+  ['token for itself', 'same_agent', true, () => issueToken(a('rich'), a('rich'), '1')],
+  ['token below 0.0001', 'amount_out_of_range', true, () => issueToken(a('rich'), a('other'), '0.000099')],
+  ['token of a frozen payer', 'agent_not_active', true, () => issueToken(a('frozen'), a('other'), '1')],
+  ['token for a closed payee', 'agent_not_active', true, () => issueToken(a('rich'), a('closed'), '1')],
+  [
+    'token beyond what is available',
+    'insufficient_funds',
+    true,
+    () => issueToken(a('poor'), a('other'), '1.000001'),
+  ],
+  [
+    'token beyond the limit of its key',
+    'limit_exceeded',
+    true,
+    () => issueToken(a('rich'), a('other'), '2', { limits: keyOf({ per_transfer: '1' }) }),
+  ],
+  ['redemption of an unknown token', 'not_found', true, () => redeemToken(a('other'), newAgent())],
+  [
+    'redemption by another than the payee',
+    'audience_mismatch',
+    true,
+    () => redeemToken(a('poor'), token('held')),
+  ],
+  ['second redemption', 'token_redeemed', true, () => redeemToken(a('other'), token('redeemed'))],
+  [
+    'redemption of a cancelled token',
+    'token_cancelled',
+    true,
+    () => redeemToken(a('other'), token('cancelled')),
+  ],
+  ['redemption after the expiry', 'token_expired', true, () => redeemToken(a('other'), token('expired'))],
+  [
+    'redemption of more than was held',
+    'amount_out_of_range',
+    true,
+    () => redeemToken(a('other'), token('held'), '2.000001'),
+  ],
+  [
+    'redemption of less than 0.0001',
+    'amount_out_of_range',
+    true,
+    () => redeemToken(a('other'), token('held'), '0.000099'),
+  ],
+  [
+    'redemption from a frozen payer',
+    'agent_not_active',
+    true,
+    () => redeemToken(a('other'), token('ofFrozen')),
+  ],
+  ['cancellation of an unknown token', 'not_found', false, () => cancelToken(a('rich'), newAgent())],
+  ['cancellation by the payee', 'not_found', false, () => cancelToken(a('other'), token('held'))],
+  [
+    'cancellation of a redeemed token',
+    'token_redeemed',
+    false,
+    () => cancelToken(a('rich'), token('redeemed')),
+  ],
+  ['cancellation after the expiry', 'token_expired', false, () => cancelToken(a('rich'), token('expired'))],
+  ['voiding a token of another payer', 'not_found', false, () => expireToken(a('poor'), token('expired'))],
+  ['mint without authority', 'minting_disabled', false, () => mint(a('poor'), '1')],
+  ['burn without authority', 'minting_disabled', false, () => burn(null, '1')],
+  ['mint to an unknown agent', 'agent_not_found', false, () => mint(newAgent(), '1')],
   [
     'account opened again with another owner',
     'idempotency_key_reused',

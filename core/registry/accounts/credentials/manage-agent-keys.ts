@@ -4,6 +4,7 @@ import type { RegistryContext } from '../../context.ts'
 import { fail } from '../errors.ts'
 import { afterOf, type PageWish } from '../page-wish.ts'
 import { requireDeveloper } from '../require-developer.ts'
+import { requireSharedLimits } from '../require-shared-limits.ts'
 import { requireVerified } from '../require-verified.ts'
 import { issueKey, requireCovered, requireFuture } from './issue-key.ts'
 import { findAgentOwner, listCredentials, revokeCredential } from './queries.ts'
@@ -14,7 +15,7 @@ import { showAgentKey } from './show-key.ts'
 /**
  * @param ref the agent's id or did
  * @throws 404 agent_not_found, 403 not_owner, 403 email_not_verified, 403 insufficient_scope, 409 agent_not_active
- *   (retired), 409 too_many_keys
+ *   (retired), 409 too_many_keys, 503 overloaded
  */
 export async function createAgentKey(ctx: RegistryContext, ref: string, wish: NewAgentKey) {
   const { account } = requireDeveloper(ctx)
@@ -23,6 +24,7 @@ export async function createAgentKey(ctx: RegistryContext, ref: string, wish: Ne
   if (agent.status === 'retired') throw fail('agent_not_active', 'A retired agent gets no keys.')
   requireCovered(ctx, wish.scopes)
   const expiresAt = requireFuture(ctx, wish.expires_at)
+  await requireSharedLimits(ctx)
   return ctx.once(async (tx) => {
     const { row, secret } = await issueKey(tx, ctx, {
       kind: 'agent',

@@ -4,6 +4,7 @@ import type { RegistryContext } from '../../context.ts'
 import { fail, invalidField } from '../errors.ts'
 import { afterOf, type PageWish } from '../page-wish.ts'
 import { requireDeveloper } from '../require-developer.ts'
+import { requireSharedLimits } from '../require-shared-limits.ts'
 import { requireVerified } from '../require-verified.ts'
 import { issueKey, requireCovered, requireFuture } from './issue-key.ts'
 import { listCredentials, revokeCredential } from './queries.ts'
@@ -13,7 +14,7 @@ import { showApiKey } from './show-key.ts'
 
 /**
  * An operator's key acts with those of its roles that the account still has. Only a session can ask for one.
- * @throws 400 validation_failed, 403 email_not_verified, 403 insufficient_scope, 409 too_many_keys
+ * @throws 400 validation_failed, 403 email_not_verified, 403 insufficient_scope, 409 too_many_keys, 503 overloaded
  */
 export async function createApiKey(ctx: RegistryContext, wish: NewKey) {
   const { account, roles } = requireDeveloper(ctx)
@@ -27,6 +28,7 @@ export async function createApiKey(ctx: RegistryContext, wish: NewKey) {
       throw invalidField('/scopes', 'operator_scopes', 'must be ["*"] for kind operator: its roles decide')
   }
   const expiresAt = requireFuture(ctx, wish.expires_at)
+  await requireSharedLimits(ctx)
   return ctx.once(async (tx) => {
     const { row, secret } = await issueKey(tx, ctx, {
       kind,

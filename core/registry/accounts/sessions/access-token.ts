@@ -1,5 +1,6 @@
 /** Access tokens: JWTs (EdDSA) of 15 minutes, RFC 9068. They name a session or an agent's key, which is looked up at each use. */
 import type { RegistryContext } from '../../context.ts'
+import type { KeyRing } from '../../keys/key-ring.ts'
 import { ACCESS_SECONDS } from '../rules.ts'
 
 /** What a token says: who, and by which session (developers) or key (agents). */
@@ -27,12 +28,14 @@ export function signAccessToken(ctx: RegistryContext, claims: AccessClaims): Pro
   return ctx.keys.sign('access', Buffer.from(JSON.stringify(payload)), { typ: 'at+jwt' })
 }
 
+/** Tokens that have been verified here: a signature costs a fifth of a transfer, and a token is used many times. */
+const verified = new WeakMap<KeyRing, Map<string, Record<string, unknown>>>()
+const VERIFIED_MAX = 4096
+
 /** The claims of a token; null when it is not ours, was made for something else or has expired. */
 export async function readAccessToken(ctx: RegistryContext, token: string): Promise<AccessClaims | null> {
-  if (headerType(token) !== 'at+jwt') return null
-  const payload = await ctx.keys.verify('access', token)
-  if (!payload) return null
-  const claims = JSON.parse(Buffer.from(payload).toString('utf8')) as Record<string, unknown>
+  const claims = verifiedOf(ctx.keys).get(token) ?? (await verify(ctx, token))
+  if (!claims) return null
   const now = ctx.clock.now().getTime() / 1000
   if (claims.iss !== issuerOf(ctx) || claims.aud !== issuerOf(ctx)) return null
   if (typeof claims.exp !== 'number' || claims.exp <= now) return null
@@ -42,6 +45,24 @@ export async function readAccessToken(ctx: RegistryContext, token: string): Prom
   if (typeof claims.client_id === 'string' && typeof claims.scope === 'string')
     return { sub: claims.sub, client_id: claims.client_id, scope: claims.scope }
   return null
+}
+
+function verifiedOf(keys: KeyRing): Map<string, Record<string, unknown>> {
+  const known = verified.get(keys) ?? new Map()
+  if (known.size === 0) verified.set(keys, known)
+  return known
+}
+
+async function verify(ctx: RegistryContext, token: string): Promise<Record<string, unknown> | null> {
+  if (headerType(token) !== 'at+jwt') return null
+  const payload = await ctx.keys.verify('access', token)
+  if (!payload) return null
+  const claims = JSON.parse(Buffer.from(payload).toString('utf8')) as Record<string, unknown>
+  const known = verifiedOf(ctx.keys)
+  // The oldest goes: it is the next to expire.
+  if (known.size >= VERIFIED_MAX) known.delete(known.keys().next().value as string)
+  known.set(token, claims)
+  return claims
 }
 
 function headerType(token: string): unknown {

@@ -4,6 +4,7 @@ import type { RegistryContext } from '../../context.ts'
 import { fail } from '../errors.ts'
 import { hashPassword, isOutdated, verifyPassword } from '../hash-password.ts'
 import { findAccountByEmail, lockAccount, updateAccount } from '../queries.ts'
+import { requireSharedLimits } from '../require-shared-limits.ts'
 import type { TokenReply } from '../schema.ts'
 import { issueSession, type Origin } from './issue-session.ts'
 import { failAttempt, openAttempt, passAttempt } from './throttle-login.ts'
@@ -17,6 +18,7 @@ export async function logIn(
   given: { email: string; password: string },
   origin: Origin,
 ): Promise<TokenReply> {
+  await requireSharedLimits(ctx)
   const key = emailKey(given.email)
   const account = await findAccountByEmail(ctx.db, key)
   const attempt = await openAttempt(ctx, key, origin.address)

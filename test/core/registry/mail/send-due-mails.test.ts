@@ -182,6 +182,7 @@ describe('without a mail server in containers', () => {
       DATABASE_URL: 'postgres://unused.invalid/registry',
       TEG_DATABASE_URL: 'postgres://unused.invalid/teg',
       REDIS_URL: 'redis://unused.invalid',
+      EVENT_STORE_ENABLED: 'false',
     })
     const body = { email: 'a@example.com', password: 'correct horse battery staple', display_name: 'A' }
     const answers = [

@@ -135,11 +135,18 @@ describe('GET /events/stream', () => {
     for (const stream of streams) await stream.close()
   })
 
-  test('ends with shutting_down when the feed closes', async () => {
+  test('ends with shutting_down and a spread hint when to come back when the feed closes, and at once after that', async () => {
     const stream = await openStream()
     await stream.next()
     await registry.feed.close()
-    expect(await stream.next()).toEqual({ event: 'error', data: { type: 'error', code: 'shutting_down' } })
-    expect(await stream.next()).toBeNull()
+    const late = await openStream()
+    await late.next()
+    for (const one of [stream, late]) {
+      const last = await one.next()
+      expect(last).toMatchObject({ event: 'error', data: { type: 'error', code: 'shutting_down' } })
+      const hint = Number(last?.data?.retry_after_ms)
+      expect([hint >= 2000, hint <= 4000]).toEqual([true, true])
+      expect(await one.next()).toBeNull()
+    }
   })
 })

@@ -60,6 +60,7 @@ describe('GET /events', () => {
       time: system.clock.now().toISOString(),
       datacontenttype: 'application/json',
       sourcesequence: String(before + 1),
+      policyversion: 0,
       data: { n: 1 },
     })
     expect(answer.body.next_cursor).toBeNull()

@@ -94,6 +94,7 @@ describe('relay', () => {
       time: '2026-11-24T12:00:00.000Z',
       datacontenttype: 'application/json',
       sourcesequence: '1',
+      policyversion: 0,
       data: { z: 1, a: 'ä' },
     })
     expect(rows[1]?.audience).toEqual(['01900000-0000-7000-8000-000000000001'])

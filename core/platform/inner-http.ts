@@ -1,0 +1,64 @@
+/** The HTTP client for another service of the same stack: few kept connections, a quick verdict when nobody is there. */
+import { Pool } from 'undici'
+import { refuseInsideTransaction } from './database/scope.ts'
+
+export interface InnerRequest {
+  readonly method: 'GET' | 'POST'
+  /** With its query, under the service's address. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | undefined
+  /** The only bound on the time of an answer. */
+  readonly signal: AbortSignal
+}
+export interface InnerReply {
+  readonly status: number
+  readonly text: string
+}
+
+export interface InnerHttp {
+  /** @throws the connection's error (see wasUnsent), or the signal's reason */
+  send(request: InnerRequest): Promise<InnerReply>
+  close(): Promise<void>
+}
+
+const CONNECTIONS_MAX = 16
+/** In a stack a connection takes a millisecond; a host that has vanished must not take a caller's whole time. */
+const CONNECT_MS = 1_000
+/** Below the time after which our own servers close an idle connection. */
+const KEPT_MS = 30_000
+
+/** Opens it; the first connection is made by the first request. */
+export function openInnerHttp(baseUrl: string): InnerHttp {
+  const { origin, pathname } = new URL(baseUrl)
+  const prefix = pathname.replace(/\/$/, '')
+  const pool = new Pool(origin, {
+    connections: CONNECTIONS_MAX,
+    pipelining: 1,
+    connect: { timeout: CONNECT_MS },
+    keepAliveTimeout: KEPT_MS,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
+  return {
+    async send({ method, path, headers, body, signal }) {
+      refuseInsideTransaction('A call to another service')
+      const reply = await pool.request({ method, path: prefix + path, headers, body: body ?? null, signal })
+      return { status: reply.statusCode, text: await reply.body.text() }
+    },
+    close: () => pool.destroy(),
+  }
+}
+
+/** Failures before anything was sent. */
+const UNSENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
+
+/** True when an error says that surely nothing was sent. */
+export function wasUnsent(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (UNSENT.test((at as { code?: string }).code ?? '')) return true
+    // Several addresses of one name, each tried.
+    if (at instanceof AggregateError && at.errors.length > 0) return at.errors.every(wasUnsent)
+  }
+  return false
+}

@@ -1,0 +1,110 @@
+/** Tells the EventStore what the journal holds: the same bytes for ever, in order, and keeps its receipts. */
+
+import { targetBits } from '#core/base/emission-policy.ts'
+import type { Verifier } from '#core/base/tlog/note.ts'
+import type { RegistryContext } from '../context.ts'
+import { type EventStoreClient, EventStoreRefusal } from '../event-store-client.ts'
+import {
+  findForwarder,
+  insertReceipts,
+  keepCheckpoint,
+  listUnsent,
+  moveForwarder,
+  type UnsentRow,
+} from './queries.ts'
+import { checkGrowth, ForwarderHalted, leafOf, readReceipts, type Seen, writeWithheld } from './rules.ts'
+
+/** Most rows that one request tells, and characters of their documents together. */
+export const FORWARD_BATCH = 500
+const CHARACTERS_MAX = 4 * 1024 * 1024
+
+export interface Forwarding {
+  readonly client: EventStoreClient
+  /** The key that checkpoints must be signed with; null: any, as long as the log only grows. */
+  readonly verifier: Verifier | null
+}
+
+export interface Forwarded {
+  /** Rows that have their receipt now. */
+  readonly moved: number
+  /** True when a batch was full: call again. */
+  readonly more: boolean
+}
+
+/**
+ * Tells one batch. Any number of processes may do it at once, and any moment may be the last: what was told comes again
+ * and gets its first receipt.
+ * @throws ForwarderHalted when the EventStore contradicts itself or the journal; EventStoreAway; EventStoreRefusal
+ */
+export async function forwardEvents(
+  ctx: RegistryContext,
+  { client, verifier }: Forwarding,
+): Promise<Forwarded> {
+  const state = await findForwarder(ctx.db)
+  const rows = (await listUnsent(ctx.db, state.index, FORWARD_BATCH, CHARACTERS_MAX)).map(told)
+  const last = rows.at(-1)
+  if (!last) return { moved: 0, more: false }
+  const reply = await client.append(ctx, rows.map(toEvent)).catch((error) => {
+    throw explain(error)
+  })
+  const leaves = rows.map(leafOf)
+  const seen = readReceipts(reply, leaves, verifier)
+  // Before the receipts are kept: what a log says that has lost its history is worth nothing.
+  if (state.size !== null && state.root !== null && state.origin !== null)
+    await checkAgainst(
+      ctx,
+      client,
+      { origin: state.origin, size: Number(state.size), root: state.root },
+      seen,
+    )
+  await ctx.db.transaction(async (tx) => {
+    const receipts = rows.map((row, i) => ({
+      index: String(row.index),
+      ledgerindex: reply.receipts[i]?.index as number,
+      leaf_hash: Buffer.from(leaves[i] as Uint8Array).toString('hex'),
+    }))
+    await insertReceipts(tx, receipts, ctx.time)
+    await moveForwarder(tx, last.index)
+    await keepCheckpoint(tx, seen)
+  })
+  return { moved: rows.length, more: rows.length === FORWARD_BATCH }
+}
+
+/** As the ledger is told it: of what a policy keeps from it, only that there was an event. */
+const told = (row: UnsentRow): UnsentRow =>
+  (row.targets & targetBits.ledger) === 0 ? { ...row, envelope: writeWithheld(row) } : row
+
+const toEvent = (row: UnsentRow) => ({
+  source: row.source,
+  sequence: String(row.sourcesequence),
+  id: row.id,
+  salt: Buffer.from(row.salt).toString('base64url'),
+  payload: row.envelope,
+})
+
+async function checkAgainst(
+  ctx: RegistryContext,
+  client: EventStoreClient,
+  before: Seen,
+  after: Seen,
+): Promise<void> {
+  // Another process of ours may have seen a newer one meanwhile; that one was checked there.
+  const isProvable = after.size > before.size && before.size > 0
+  const proof = isProvable ? await client.proveConsistency(ctx, before.size, after.size) : null
+  checkGrowth(before, after, proof)
+}
+
+/** What no repeat gets over is an alarm; everything else is tried again for ever. */
+function explain(error: unknown): unknown {
+  if (!(error instanceof EventStoreRefusal)) return error
+  const { problem } = error
+  if (error.code === 'sequence_gap')
+    return new ForwarderHalted(
+      `the EventStore expects number ${String(problem.next_expected)} of ${String(problem.source)}, which it has receipted before: it has lost events, or is another one.`,
+    )
+  if (error.code === 'sequence_conflict')
+    return new ForwarderHalted(
+      `the EventStore holds other content under number ${String(problem.sequence)} of ${String(problem.source)}.`,
+    )
+  return error
+}

@@ -1,0 +1,80 @@
+/** Statements of the forwarder. */
+import type { Queryable, Transaction } from '#core/platform/database/database.ts'
+
+export interface ForwarderRow {
+  index: bigint
+  origin: string | null
+  size: bigint | null
+  root: Uint8Array | null
+}
+
+export async function findForwarder(on: Queryable): Promise<ForwarderRow> {
+  const rows = await on.query<ForwarderRow>('select index, origin, size, root from registry.forwarder')
+  return rows[0] as ForwarderRow
+}
+
+export interface UnsentRow {
+  index: bigint
+  id: string
+  source: string
+  sourcesequence: bigint
+  envelope: string
+  salt: Uint8Array
+  time: Date
+  policyversion: number
+  targets: number
+}
+
+/** Rows after an index as far as their documents have so many characters together; always one, where there is one. */
+export const listUnsent = (on: Queryable, after: bigint, limit: number, charactersMax: number) =>
+  on.query<UnsentRow>(
+    `select r.index, r.id, r.source, r.sourcesequence, r.envelope, r.salt, r.time,
+       r.policyversion, r.targets
+     from (select j.index, j.id, j.source, j.sourcesequence, j.envelope, j.salt, j.time,
+             j.policyversion, j.targets,
+             sum(length(j.envelope)) over (order by j.index) as characters, row_number() over (order by j.index) as place
+           from registry.journal j where j.index > $1 and j.index <= $1 + $2::bigint) r
+     where r.characters <= $3 or r.place = 1 order by r.index`,
+    [after, limit, charactersMax],
+  )
+
+export interface NewReceipt {
+  readonly index: string
+  readonly ledgerindex: number
+  /** hex */
+  readonly leaf_hash: string
+}
+
+/** Keeps receipts; one that is there already is the same one. */
+export const insertReceipts = (tx: Transaction, receipts: readonly NewReceipt[], now: Date | null) =>
+  tx.query(
+    `insert into registry.ledger_receipts (index, ledgerindex, leaf_hash, received_at)
+     select r.index, r.ledgerindex, decode(r.leaf_hash, 'hex'), coalesce($2::timestamptz, clock_timestamp())
+     from json_to_recordset($1::json) as r(index bigint, ledgerindex bigint, leaf_hash text)
+     on conflict (index) do nothing`,
+    [JSON.stringify(receipts), now],
+  )
+
+export const moveForwarder = (tx: Transaction, index: bigint) =>
+  tx.query('update registry.forwarder set index = greatest(index, $1)', [index])
+
+/** Keeps a checkpoint that was shown to add to the one before; an older one of a slower process changes nothing. */
+export const keepCheckpoint = (
+  on: Queryable,
+  seen: { checkpoint: string; origin: string; size: number; root: Uint8Array },
+) =>
+  on.query(
+    `update registry.forwarder set checkpoint = $1, origin = $2, size = $3, root = $4
+     where size is null or size <= $3`,
+    [seen.checkpoint, seen.origin, seen.size, seen.root],
+  )
+
+/** Rows that wait, and since when the oldest does; for metrics. */
+export async function findLag(on: Queryable): Promise<{ waiting: bigint; since: Date | null }> {
+  const rows = await on.query<{ waiting: bigint; since: Date | null }>(
+    `select h.index - f.index as waiting,
+       (select j.recorded_at from registry.journal j where j.index = f.index + 1) as since
+     from registry.journal_head h cross join registry.forwarder f`,
+  )
+  return rows[0] as { waiting: bigint; since: Date | null }
+}

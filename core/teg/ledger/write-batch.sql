@@ -1,0 +1,81 @@
+-- The gate's last step: what a batch writes, one statement of each kind. Repeatable.
+create or replace function teg.write_transfers(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
+  p_id uuid[], p_idem uuid[], p_hash uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_fee bigint[],
+  p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_ppm integer[], p_snap bigint[],
+  p_from_held bigint[], p_refund uuid[], p_kind text[], p_key text[], p_memo text[], p_reference text[], p_code text[],
+  p_detail text[])
+returns void language plpgsql as $$
+begin
+  insert into teg.transfers (seq, id, idem, request_hash, from_agent, to_agent, amount, fee, from_seq, from_balance,
+    to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
+  select p_base + c.place - 1, c.id, c.idem, c.hash, c.payer, c.payee, c.amount, c.fee, c.from_seq, c.from_balance,
+    c.to_seq, c.to_balance, p_now, c.ppm, c.snap, c.from_held, c.refund, c.kind,
+    case c.op when 2 then 'system:status' when 5 then 'system:genesis' when 7 then 'payee' when 10 then 'system:mint'
+      when 11 then 'system:burn' end, c.key, c.memo, c.reference, c.code, c.detail
+  from unnest(p_op, p_state, p_id, p_idem, p_hash, p_from, p_to, p_amount, p_fee, p_from_seq, p_from_balance, p_to_seq,
+    p_to_balance, p_ppm, p_snap, p_from_held, p_refund, p_kind, p_key, p_memo, p_reference, p_code, p_detail)
+    with ordinality as c(op, state, id, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
+    to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, place)
+  where c.state < 2;
+end $$;
+
+create or replace function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq bigint[],
+  p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
+returns void language plpgsql as $$
+begin
+  if p_holds then
+    update teg.accounts acc
+    set balance = u.balance, held = u.held, seq = u.seq, status = u.status, status_sequence = u.status_seq
+    from unnest(p_ids, p_balance, p_held, p_seq, p_status, p_status_seq, p_dirty)
+      as u(id, balance, held, seq, status, status_seq, dirty)
+    where acc.id = u.id and u.dirty;
+    return;
+  end if;
+  update teg.accounts acc set balance = u.balance, seq = u.seq, status = u.status, status_sequence = u.status_seq
+  from unnest(p_ids, p_balance, p_seq, p_status, p_status_seq, p_dirty) as u(id, balance, seq, status, status_seq, dirty)
+  where acc.id = u.id and u.dirty;
+end $$;
+
+-- What only some batches write: grants, tokens and their ends, what was issued and destroyed, status changes that took effect.
+create or replace function teg.write_steps(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
+  p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], s_at integer[],
+  s_account uuid[], s_sequence bigint[], s_status smallint[], s_transfer uuid[])
+returns void language plpgsql as $$
+begin
+  if 5 = any (p_op) then
+    perform teg.write_grants(p_day, p_op, p_state, p_to, p_id, p_amount, p_extra);
+  end if;
+  if p_op && array[6, 7, 8, 9]::smallint[] then
+    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_id, p_from, p_to, p_amount, p_extra, p_tokens);
+  end if;
+  if p_op && array[10, 11]::smallint[] then
+    perform teg.write_supply(p_now, p_op, p_state, p_from, p_to, p_amount);
+  end if;
+  if cardinality(s_at) > 0 then
+    insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
+    select p_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, p_now
+    from unnest(s_at, s_account, s_sequence, s_status, s_transfer) as s(place, account, sequence, status, transfer);
+  end if;
+end $$;
+
+-- Sums of a batch: fees, grants, what keys have spent, its events. Every 256th batch folds system accounts.
+create or replace function teg.write_sums(p_base bigint, p_now timestamptz, p_day date, p_fees bigint, p_issued bigint,
+  p_events integer, p_keys uuid[], p_spent bigint[])
+returns void language plpgsql as $$
+begin
+  if p_fees > 0 or p_issued > 0 then
+    insert into teg.system_deltas (seq, account, amount, created_at)
+    select p_base, d.account, d.amount, p_now
+    from (values ('treasury', p_fees), ('issuance', -p_issued)) as d(account, amount) where d.amount <> 0;
+  end if;
+  if cardinality(p_keys) > 0 then
+    update teg.key_spending s set spent = u.spent from unnest(p_keys, p_spent) as u(id, spent)
+    where s.key_id = u.id and s.day = p_day and s.spent <> u.spent;
+  end if;
+  if p_events > 0 then
+    insert into teg.outbox (base, events) values (p_base, p_events);
+  end if;
+  if p_base % 1280000 = 0 then
+    perform teg.fold_deltas(2000);
+  end if;
+end $$;
