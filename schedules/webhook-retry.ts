@@ -5,7 +5,7 @@ import { tidyWebhooks } from '#core/registry/webhooks/tidy-webhooks.ts'
 import { defineSchedule } from '#core/runtime/define-schedule.ts'
 
 export default defineSchedule<RegistryContext>({
-  timeoutSeconds: 300,
+  timeoutSeconds: 110,
   async run(ctx) {
     const tidied = await tidyWebhooks(ctx)
     return { ...(await deliverDue(ctx)), ...tidied }

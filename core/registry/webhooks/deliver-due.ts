@@ -6,8 +6,8 @@ import { LEASE_SECONDS, runLane } from './run-lane.ts'
 /** Lanes of one round, of good endpoints and of those that fail or are slow. */
 const GOOD_LANES = 32
 const SUSPECT_LANES = 16
-/** Most rounds of one call. */
-const ROUNDS_MAX = 50
+/** No lane is begun after so long: each ends by itself well within the time of the task. */
+const CLAIM_MS = 60_000
 
 /** Leases webhooks that have something due, for this process. */
 export const claimLanes = (ctx: RegistryContext, suspect: boolean, limit: number): Promise<ClaimedRow[]> =>
@@ -17,7 +17,8 @@ export const claimLanes = (ctx: RegistryContext, suspect: boolean, limit: number
 export async function deliverDue(ctx: RegistryContext): Promise<{ delivered: number; failed: number }> {
   let delivered = 0
   let failed = 0
-  for (let round = 0; round < ROUNDS_MAX && !ctx.signal.aborted; round++) {
+  const until = performance.now() + CLAIM_MS
+  while (performance.now() < until && !ctx.signal.aborted) {
     const good = await claimLanes(ctx, false, GOOD_LANES)
     const suspect = await claimLanes(ctx, true, SUSPECT_LANES)
     const lanes = [...good, ...suspect]
