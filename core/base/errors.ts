@@ -70,8 +70,10 @@ export const commonErrors = {
   rate_limited: { status: 429, title: 'Too many requests' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   overloaded: { status: 503, title: 'The registry is at its limit; nothing was done' },
+  database_unavailable: { status: 503, title: 'The database does not answer; nothing was done' },
   shutting_down: { status: 503, title: 'This instance is shutting down; try again' },
   timed_out: { status: 504, title: 'The request did not finish in time' },
+  outcome_unknown: { status: 504, title: 'It is not known yet whether this happened' },
 } as const satisfies ErrorTable
 
 /** Throws one of the common codes. */

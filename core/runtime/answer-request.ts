@@ -66,7 +66,7 @@ export function makeAnswerer<C extends Context>(
     const header = facts.header ?? ((name: string) => request.headers.get(name) ?? undefined)
     const call = new OpenCall(ports, group, row, route, facts, header, newRequestId)
     const refuse = (error: unknown) => {
-      const problem = toProblem(error, call.signal)
+      const problem = toProblem(error, call.signal, row.method !== 'get')
       const style = spec.errorStyle ?? 'problem'
       return end(call.close(replyProblem(problem, call.requestId, path, style, call.headers), problem))
     }

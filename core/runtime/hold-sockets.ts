@@ -158,7 +158,7 @@ export function attachSockets(server: Server, ports: SocketPorts): Sockets {
       socket.once('close', takePlace(ports.feed, admitted.caller))
       wss.handleUpgrade(request, socket, rest, (ws) => open(ws, admitted, head))
     } catch (error) {
-      const problem = toProblem(error, undefined)
+      const problem = toProblem(error, undefined, false)
       if (problem.status >= 500)
         ports.log.error({ request_id: requestId, code: problem.code, error: problem.cause }, 'upgrade failed')
       refuseUpgrade(socket, problem, requestId, path, headers)

@@ -1,11 +1,27 @@
 /** Turns whatever was thrown into an answer: our Problems as RFC 9457, everything else as a 500 that tells nothing. */
 import { fail, Problem } from '#core/base/errors.ts'
+import { lostConnection, neverConnected } from '#core/platform/database/database.ts'
 import type { ErrorStyle } from './define-function.ts'
 
-/** The Problem to answer for a thrown value. A bug becomes internal_error; the log has the rest. */
-export function toProblem(error: unknown, signal: AbortSignal | undefined): Problem {
+/**
+ * The Problem to answer for a thrown value. A bug becomes internal_error; the log has the rest.
+ * @param writes the request may have changed something: with a lost connection nobody knows
+ */
+export function toProblem(error: unknown, signal: AbortSignal | undefined, writes: boolean): Problem {
   if (error instanceof Problem) return error
   if (signal?.aborted && signal.reason instanceof Problem) return signal.reason
+  const headers = { 'retry-after': '1' }
+  if (neverConnected(error) || (lostConnection(error) && !writes))
+    return fail('database_unavailable', undefined, { cause: error, headers })
+  if (lostConnection(error))
+    return fail(
+      'outcome_unknown',
+      'The database was lost on the way. Repeat it with the same Idempotency-Key.',
+      {
+        cause: error,
+        headers,
+      },
+    )
   return fail('internal_error', 'The failure has been logged under this request_id.', { cause: error })
 }
 

@@ -50,6 +50,17 @@ export function violates(error: unknown, constraint: string): boolean {
   return typeof found?.code === 'string' && found.code.startsWith('23') && found.constraint === constraint
 }
 
+/** True when no connection came about, or the server took none: surely nothing was done. */
+export function neverConnected(error: unknown): boolean {
+  const code = (error as Partial<DatabaseError> | null)?.code ?? ''
+  return (
+    /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|57P03|53300)$/.test(code) ||
+    /timeout exceeded when trying to connect|Connection terminated due to connection timeout/.test(
+      String((error as Error | null)?.message),
+    )
+  )
+}
+
 /** True when the connection was lost, so that the outcome of a write is not known. */
 export function lostConnection(error: unknown): boolean {
   const code = (error as Partial<DatabaseError> | null)?.code ?? ''
