@@ -178,12 +178,16 @@ describe.skipIf(!present)('a task in a thread of its own', () => {
     await start('endless')
     await inside()
     await expect.poll(() => measures[0], WAIT).toMatchObject({ state: 'timed_out' })
+    const beats = readFileSync(at('beats'), 'utf8').length
+    expect(beats).toBeGreaterThan(0)
     expect((await runs('endless'))[0]).toMatchObject({
       state: 'timed_out',
       error: expect.stringContaining('did not end within 8 s'),
     })
     expect(await db.query('select 1 from proof.writes')).toEqual([])
     await expect.poll(() => measures[1], WAIT).toMatchObject({ state: 'completed' })
+    // It was over when it was recorded, and not only left behind.
+    expect(readFileSync(at('beats'), 'utf8')).toHaveLength(beats)
     expect((await runs('endless'))[1]).toMatchObject({ state: 'completed', epoch: 1n, counts: { again: 1 } })
   })
 
