@@ -12,7 +12,7 @@ import { keepLeases } from '#core/platform/tasks/keep-leases.ts'
 import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
 import { leaseSettingsOf } from '#core/runtime/leases/hold-lease.ts'
 import { type Schedules, startSchedules } from '#core/runtime/run-schedules.ts'
-import type { RunMeasure, TaskNote } from '#core/runtime/schedule-deps.ts'
+import type { TaskNote } from '#core/runtime/schedule-deps.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { buildTeg } from '#host/build-teg.ts'
 import { type Isolation, openIsolation } from '#host/run-isolated.ts'
@@ -40,7 +40,6 @@ describe.skipIf(!present)('a task in a thread of its own', () => {
   let folder: string
   let resources: Resources
   let hosts: { schedules: Schedules; isolation: Isolation }[] = []
-  const measures: RunMeasure[] = []
   const notes: TaskNote[] = []
   const hints: string[] = []
   const [developer, agent] = [newId(), newId()]
@@ -49,7 +48,7 @@ describe.skipIf(!present)('a task in a thread of its own', () => {
     postgres = await startPostgres({ settings: { fsync: 'off' } })
   })
   beforeEach(async () => {
-    for (const kept of [measures, notes, hints]) kept.length = 0
+    for (const kept of [notes, hints]) kept.length = 0
     ;({ url, db } = await proofDatabase(postgres, `isolated_${++serial}`))
     resources = {
       db,
@@ -124,7 +123,6 @@ describe.skipIf(!present)('a task in a thread of its own', () => {
       holder,
       settings,
       isolated: isolation.run,
-      observe: (measure) => measures.push(measure),
       note: (one) => notes.push(one),
     })
     hosts.push({ schedules, isolation })
@@ -177,18 +175,16 @@ describe.skipIf(!present)('a task in a thread of its own', () => {
   test('is ended by its timeout out of a loop without end: its transaction is rolled back, the next run comes', async () => {
     await start('endless')
     await inside()
-    await expect.poll(() => measures[0], WAIT).toMatchObject({ state: 'timed_out' })
+    const nth = async (at: number) => (await runs('endless'))[at]
+    const error = expect.stringContaining('did not end within 8 s')
+    await expect.poll(() => nth(0), WAIT).toMatchObject({ state: 'timed_out', error })
     const beats = readFileSync(at('beats'), 'utf8').length
     expect(beats).toBeGreaterThan(0)
-    expect((await runs('endless'))[0]).toMatchObject({
-      state: 'timed_out',
-      error: expect.stringContaining('did not end within 8 s'),
-    })
     expect(await db.query('select 1 from proof.writes')).toEqual([])
-    await expect.poll(() => measures[1], WAIT).toMatchObject({ state: 'completed' })
+    await expect.poll(() => nth(1), WAIT).toMatchObject({ state: 'completed', counts: { again: 1 } })
+    expect(await nth(1)).toMatchObject({ epoch: 1n })
     // It was over when it was recorded, and not only left behind.
     expect(readFileSync(at('beats'), 'utf8')).toHaveLength(beats)
-    expect((await runs('endless'))[1]).toMatchObject({ state: 'completed', epoch: 1n, counts: { again: 1 } })
   })
 
   test('is one of the timetable of its host; another is refused', async () => {
