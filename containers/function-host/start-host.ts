@@ -3,8 +3,6 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Config } from '#core/platform/config.ts'
 import { idMaker, type Resources, systemClock, systemRandom } from '#core/platform/context.ts'
-import type { Coordination } from '#core/platform/coordination/coordination.ts'
-import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import { type InnerHttp, openInnerHttp } from '#core/platform/inner-http.ts'
 import type { Log } from '#core/platform/log.ts'
 import { type Metrics, openMetrics } from '#core/platform/metrics.ts'
@@ -12,6 +10,7 @@ import { openTegClient } from '#core/registry/open-teg-client.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { buildTeg } from './build-teg.ts'
+import { openCoordination } from './open-coordination.ts'
 import { openDatabases } from './open-databases.ts'
 import { serveMetrics } from './serve-metrics.ts'
 import { connectEventStore, startEventStore } from './start-event-store.ts'
@@ -42,7 +41,9 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
   const going = () => isGoing
   const metrics = openMetrics()
   const observe = metrics.observeRequest
-  const coordination = await openCoordination(config, log, metrics)
+  const coordination = await openCoordination(config, log, () =>
+    metrics.counter('coordination_fallbacks_total', 'Calls to Redis that were answered without it.'),
+  )
   const databases = await openDatabases(config, log)
   const shared = { coordination, clock: systemClock, random: systemRandom, log }
   const token = config.TEG_SERVICE_TOKEN ?? randomBytes(32).toString('base64url')
@@ -108,17 +109,6 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
 
 /** A stop refuses nothing that has reached the server: a request that came is answered. */
 const neverRefuse = () => false
-
-async function openCoordination(config: Config, log: Log, metrics: Metrics): Promise<Coordination> {
-  const workers = config.HOST_WORKERS
-  if (!config.REDIS_URL) return openInProcess(undefined, workers)
-  const { openRedis } = await import('#core/platform/coordination/redis.ts')
-  const onFallback = metrics.counter(
-    'coordination_fallbacks_total',
-    'Calls to Redis that were answered without it.',
-  )
-  return openRedis({ url: config.REDIS_URL, workers, log, random: systemRandom, onFallback })
-}
 
 async function serveTeg(
   teg: Awaited<ReturnType<typeof buildTeg>>,

@@ -26,6 +26,7 @@ import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { timetable } from '#schedules/index.ts'
 import { buildRegistry } from './build-registry.ts'
 import { type Events, runEvents } from './run-events.ts'
+import { openIsolation } from './run-isolated.ts'
 import { serveLog } from './serve-log.ts'
 import type { LocalStore } from './start-event-store.ts'
 import { tellReadiness } from './tell-readiness.ts'
@@ -66,17 +67,18 @@ export async function startRegistry(
   const newId = idMaker(base.clock, base.random)
   const loops: Partial<Record<'mail' | 'grants', BackgroundLoop>> = {}
   let events: Events | null = null
+  const wake: RegistryResources['wake'] = (what) => {
+    if (what === 'relay') events?.wake()
+    else if (what === 'webhooks') events?.deliver()
+    else loops[what]?.wake()
+  }
   const built = await buildRegistry({
     ...start,
     eventStore: start.forwarding?.client ?? null,
     observe: start.metrics.observeRequest,
     // A stop refuses nothing that has reached the server: a request that came is answered.
     draining: () => false,
-    wake: (what) => {
-      if (what === 'relay') events?.wake()
-      else if (what === 'webhooks') events?.deliver()
-      else loops[what]?.wake()
-    },
+    wake,
   })
   const { resources } = built
   await checkPublicUrl(resources)
@@ -95,6 +97,7 @@ export async function startRegistry(
   })
   Object.assign(loops, startHints(resources, open))
   const lease = leaseSettingsOf(config.TASK_LEASE_MS)
+  const isolation = openIsolation({ config, db: base.db, wake })
   const schedules = startSchedules<RegistryContext>({
     service: 'registry',
     timetable,
@@ -103,6 +106,7 @@ export async function startRegistry(
     runs: keepRuns(base, 'registry', lease.giveUpMs),
     leases: leasesOf(base, lease),
     holder: start.holder,
+    ...(isolation ? { isolated: isolation.run } : {}),
     observe: start.metrics.observeTask,
     note: start.metrics.noteTask,
     settings: lease,
@@ -133,6 +137,7 @@ export async function startRegistry(
     async stop() {
       starting.abort(new Error('The host is stopping'))
       await schedules.stop()
+      await isolation?.close()
       await Promise.all(Object.values(loops).map((loop) => loop.stop()))
       await forwarder?.stop()
       await events?.stop()

@@ -14,6 +14,11 @@ export interface Run {
 
 export interface Schedule<C> {
   readonly timeoutSeconds: number
+  /**
+   * Runs in a thread of its own where the host can give it one: what computes for long there blocks no request and no
+   * lease, and even a loop without end is ended by the timeout. The same context, but nothing of the process's memory.
+   */
+  readonly isolate?: boolean
   /** @returns counts for the run history */
   readonly run: (ctx: C, run: Run) => Promise<Record<string, number>>
 }

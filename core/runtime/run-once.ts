@@ -5,7 +5,7 @@ import type { Schedule } from './define-schedule.ts'
 import { fenceDatabase } from './fence-database.ts'
 import type { Held } from './leases/hold-lease.ts'
 import { systemTime } from './leases/time.ts'
-import type { Outcome, ScheduleDeps } from './schedule-deps.ts'
+import type { Outcome, RunKey, ScheduleDeps } from './schedule-deps.ts'
 
 export interface DueRun<C> {
   readonly task: string
@@ -99,9 +99,8 @@ async function work<C extends Context>(
     endAfter(timeoutSeconds * 1000, new TimedOut(task, timeoutSeconds))
     if (due.cancelInMs !== null) endAfter(due.cancelInMs, new Cancelled(task))
     const signal = AbortSignal.any([stopped, limit.signal])
-    const run = { slot, epoch: held.epoch }
-    const ctx = taskContext(deps, { task, ...run, signal })
-    const counts = await untilLeft(deps, signal, over.signal, schedule.run(ctx, run))
+    const running = begin(deps, schedule, { task, slot, epoch: held.epoch }, signal)
+    const counts = await untilLeft(deps, signal, over.signal, running)
     return { state: 'completed', counts, error: null }
   } catch (cause) {
     if ((cause as Error | null)?.name === 'FencedOut') held.abandon(cause as Error)
@@ -110,6 +109,20 @@ async function work<C extends Context>(
   } finally {
     over.abort()
   }
+}
+
+/** Begins the work: in a thread of its own where the task asks for one and the host has any, else in this one. */
+function begin<C extends Context>(
+  deps: ScheduleDeps<C>,
+  schedule: Schedule<C>,
+  run: RunKey,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, number>>> {
+  const { task, slot, epoch } = run
+  if (schedule.isolate && deps.isolated) return deps.isolated(run, signal)
+  if (schedule.isolate)
+    deps.resources.log.debug({ task }, 'no thread for the task here: it runs in the process')
+  return schedule.run(taskContext(deps, { ...run, signal }), { slot, epoch })
 }
 
 function stateOf(stopped: AbortSignal, reason: unknown): Outcome['state'] {
@@ -138,12 +151,7 @@ async function untilLeft<C extends Context, T>(
 /** The context of one run: bound to its signal, fenced in every write, with the fence that its commands carry. */
 export function taskContext<C extends Context>(
   deps: Pick<ScheduleDeps<C>, 'resources' | 'runs' | 'contextOf'>,
-  run: {
-    readonly task: string
-    readonly slot: Date
-    readonly epoch: Epoch
-    readonly signal: AbortSignal
-  },
+  run: RunKey & { readonly signal: AbortSignal },
 ): C {
   const { resources } = deps
   const { task, slot, epoch, signal } = run

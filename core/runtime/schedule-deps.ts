@@ -9,7 +9,8 @@ import type { Time } from './leases/time.ts'
 
 export type { TaskLook } from '#core/platform/tasks/keep-runs.ts'
 
-interface RunKey {
+/** One run of a task. */
+export interface RunKey {
   readonly task: string
   readonly slot: Date
   readonly epoch: Epoch
@@ -64,6 +65,11 @@ export interface ScheduleDeps<C extends Context> {
   readonly leases: LeaseStore
   /** Name of this process in the history. */
   readonly holder: string
+  /**
+   * Runs a task that asks for isolation in a thread of its own; absent: it runs in this one. When the signal aborts it is
+   * told to end, and does end soon, whatever it is at. @returns its counts; rejects with its error, by name
+   */
+  readonly isolated?: (run: RunKey, signal: AbortSignal) => Promise<Readonly<Record<string, number>>>
   readonly observe?: (measure: RunMeasure) => void
   readonly note?: (note: TaskNote) => void
   readonly settings?: LeaseSettings

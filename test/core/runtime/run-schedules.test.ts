@@ -61,6 +61,15 @@ describe('schedules', () => {
     expect(measures[1]?.lagSeconds).toBeLessThan(0.1)
   })
 
+  test('run in the process what asks for a thread, where none is to be had', async () => {
+    const { time, start } = scheduleWorld(db)
+    let ran = 0
+    const host = start('one', { computing: { ...task(async () => ({ count: ++ran })), isolate: true } })
+    await time.advance(1000)
+    await host.stop()
+    expect(await runsOf(db, 'computing')).toMatchObject([{ state: 'completed', counts: { count: 1 } }])
+  })
+
   test('a stop hands the task over, and no due time is run twice or left out', async () => {
     const { time, clock, start } = scheduleWorld(db)
     const ran: string[] = []
