@@ -49,6 +49,9 @@ export async function makeTenant(system: System, peer?: string): Promise<Tenant>
   const webhook = await make('/webhooks', hook)
   owned.set('/api/v1/webhooks/', { id: webhook.id })
   owned.set('/api/v1/operator/reactors/', { name: 'queue-webhooks', index: '1' })
+  owned.set('/api/v1/operator/tasks/', { name: 'mail_outbox' })
+  const report = await api.post('/audit/runs', {}, { token: OPERATOR_KEY })
+  owned.set('/api/v1/audit/reports/', { id: report.body.id })
   const invite = await api.post('/invites', {}, { token: OPERATOR_KEY })
   owned.set('/api/v1/invites/', { id: invite.body.id })
   return { ...developer, agent: agent.id, owned }
