@@ -7,11 +7,24 @@ const missing = needed.filter((name) => !process.env[name])
 if (process.env.REQUIRE_SERVICES === '1' && missing.length > 0)
   throw new Error(`REQUIRE_SERVICES=1, but ${missing.join(', ')} are not set`)
 
+/** What never meets a server has nothing to say here: `npm test` has run it. */
+const embedded = [
+  'test/house/**',
+  'test/sdk/**',
+  'test/runtimes/**',
+  'test/containers/**',
+  'test/core/base/**',
+  'test/**/rules.test.ts',
+  // They start hosts on the embedded database.
+  'test/journeys/{crash-under-load,main-job,payments,readme}.test.ts',
+  // It moves its clock by hand and waits for no server: it is exact on the embedded engine alone.
+  'test/core/runtime/run-schedules.test.ts',
+]
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // run-schedules moves its clock by hand and waits for no server: it is exact on the embedded engine alone.
-    exclude: ['test/house/**', 'test/soak/**', 'test/core/runtime/run-schedules.test.ts', 'node_modules/**'],
+    exclude: [...embedded, 'test/soak/**', 'node_modules/**'],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
