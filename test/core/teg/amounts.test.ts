@@ -18,11 +18,18 @@ const near = fc
     fc.constantFrom('', '', '', ' ', '\n', 'e3', 'n', '.'),
   )
   .map((parts) => parts.join(''))
+/** Texts that are amounts, so that enough of them are taken whatever the seed is. */
+const amounts = fc
+  .tuple(
+    fc.integer({ min: 0, max: 9_999_999_999 }),
+    fc.constantFrom('', '.0', '.5', '.000001', '.120', '.100000'),
+  )
+  .map((parts) => parts.join(''))
 
 test('a text is refused, or stands for exactly its digits and comes back as its canonical form', () => {
   let taken = 0
   fc.assert(
-    fc.property(fc.oneof(near, fc.string({ unit: 'binary' }), fc.double().map(String)), (text) => {
+    fc.property(fc.oneof(near, amounts, fc.string({ unit: 'binary' }), fc.double().map(String)), (text) => {
       const result = parse(text)
       const exact = /^(0|[1-9][0-9]{0,9})(?:\.([0-9]{1,6}))?$/.exec(text)
       // `$` lets a line break pass.
