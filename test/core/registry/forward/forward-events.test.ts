@@ -66,6 +66,34 @@ describe('forwardEvents', () => {
     expect(again.body.items[0].event.ledgerindex).toBe(3)
   })
 
+  test('of an event that a policy keeps from the ledger it tells the number and nothing else; readers see it whole', async () => {
+    const token = OPERATOR_KEY
+    const drop = { priority: 1, types: 'agent.*', action: 'drop', targets: ['ledger'] }
+    expect((await api.put('/events/policies', { policies: [drop] }, { token })).status).toBe(200)
+    const head = await journal.tell({ type: 'agent.updated', data: { secret: 'plan' } })
+    await api.put('/events/policies', { policies: [] }, { token })
+    await journal.tell({})
+    await catchUp()
+    const rows = await registry.db.query<{ payload: string; envelope: string }>(
+      `select convert_from(e.payload, 'UTF8') as payload, j.envelope
+       from registry.journal j join registry.ledger_receipts r on r.index = j.index
+       join event_store.entries e on e.index = r.ledgerindex and e.sequence = j.sourcesequence
+       where j.envelope like '%"secret":"plan"%' and j.index <= $1`,
+      [head],
+    )
+    expect(rows).toHaveLength(1)
+    const { id, source, time, sourcesequence, policyversion } = JSON.parse(rows[0]?.envelope ?? '')
+    expect(JSON.parse(rows[0]?.payload ?? '')).toEqual({
+      specversion: '1.0',
+      type: 'event.withheld',
+      id,
+      source,
+      time,
+      sourcesequence,
+      policyversion,
+    })
+  })
+
   test('a crash after the EventStore has taken a batch changes nothing: it comes again and gets its first receipts', async () => {
     await journal.tell({}, {})
     const size = await logSize()
