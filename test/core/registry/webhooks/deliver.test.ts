@@ -48,22 +48,6 @@ function verifiesV1a(publicKey: string, id: string, timestamp: string, body: str
 }
 
 describe('a delivery', () => {
-  test('is not made of an event that a policy keeps from webhooks, nor by a replay', async () => {
-    const webhook = await make(alice.token, { types: ['agent.*'] })
-    const put = (policies: object[]) => api.put('/events/policies', { policies }, { token: OPERATOR_KEY })
-    await put([{ priority: 1, types: 'agent.retired', action: 'drop', targets: ['webhook'] }])
-    const head = await tell({ type: 'agent.retired' }, { type: 'agent.updated' })
-    await put([])
-    expect(await run()).toEqual({ delivered: 1, failed: 0 })
-    expect(indexes()).toEqual([head])
-    const again = await api.post(
-      `/webhooks/${webhook.id}/replay`,
-      { from: head - 1, to: head },
-      { token: alice.token },
-    )
-    expect(again.body.queued).toBe(1)
-  })
-
   test('is the event with its index, signed so that the package standardwebhooks takes it, and by Ed25519 too', async () => {
     const webhook = await make(alice.token, { types: ['agent.*'] })
     const head = await tell({ type: 'agent.updated', data: { n: 1 } }, { type: 'stake.opened' })
