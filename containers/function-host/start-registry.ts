@@ -5,6 +5,7 @@ import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.t
 import type { Config } from '#core/platform/config.ts'
 import { idMaker, type Resources } from '#core/platform/context.ts'
 import type { Metrics } from '#core/platform/metrics.ts'
+import { emitEvent } from '#core/platform/outbox.ts'
 import { keepLeases } from '#core/platform/tasks/keep-leases.ts'
 import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
 import { ensureOperatorKey } from '#core/registry/accounts/credentials/ensure-operator-key.ts'
@@ -16,6 +17,7 @@ import { startForwarder } from '#core/registry/forward/start-forwarder.ts'
 import { sweepGrants } from '#core/registry/grants/sweep-grants.ts'
 import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
+import { taskFailed } from '#core/registry/tasks/events.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { readBacklog } from '#core/registry/webhooks/tidy-webhooks.ts'
 import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
@@ -103,7 +105,9 @@ export async function startRegistry(
     timetable,
     resources: base,
     contextOf: (context) => ({ ...resources, ...context }),
-    runs: keepRuns(base, 'registry', lease.giveUpMs),
+    runs: keepRuns(base, 'registry', lease.giveUpMs, (tx, run) =>
+      emitEvent(tx, { newId, time: base.clock.fixed }, taskFailed(run)),
+    ),
     leases: leasesOf(base, lease),
     holder: start.holder,
     ...(isolation ? { isolated: isolation.run } : {}),
