@@ -184,7 +184,7 @@ function isPassing(error: unknown): boolean {
   return (
     code === '40P01' ||
     code === '40001' ||
-    violates(error, 'transfers_idem') ||
+    violates(error, 'moves_idem') ||
     violates(error, 'grants_pkey') ||
     lostConnection(error)
   )
@@ -197,7 +197,7 @@ async function apply(options: GateOptions, commands: readonly ParsedCommand[]): 
   const priors = new Map(
     (seqs.length > 0 ? await readOutcomes(options.db, seqs) : []).map((row) => [row.seq, row]),
   )
-  const wanted = tokensOf(commands, batch, rows, priors)
+  const wanted = tokensOf(commands, rows, priors)
   const tokens = wanted.length > 0 ? await readTokens(options.db, wanted) : []
   return buildOutcomes(commands, batch, rows, { priors, tokens: new Map(tokens.map((row) => [row.id, row])) })
 }
