@@ -1,5 +1,5 @@
 /** Turns commands into the gate's parallel arrays: accounts and keys once each, commands by their places. */
-import { createHash } from 'node:crypto'
+import { hash as hashOnce } from 'node:crypto'
 import type { z } from 'zod'
 import { isUuid } from '#core/base/ids.ts'
 import { type Command, isLinked } from '#core/wire/teg.ts'
@@ -63,10 +63,10 @@ export function digestOf(text: string): string {
   const hex = digest(text)
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }
-const digest = (text: string) => createHash('sha256').update(text).digest('hex')
+const digest = (text: string) => hashOnce('sha256', text, 'hex')
 
 /** The first 64 bits of a digest. */
-const hashOf = (hex: string) => BigInt.asIntN(64, BigInt(`0x${hex.slice(0, 16)}`))
+export const hashOf = (hex: string) => BigInt.asIntN(64, BigInt(`0x${hex.slice(0, 16)}`))
 
 /** Encodes a batch. */
 export function encodeCommands(commands: readonly ParsedCommand[], newId: () => string): GateArrays {

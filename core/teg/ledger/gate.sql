@@ -30,7 +30,6 @@ as $gate$
 #variable_conflict error
 declare
   n constant integer := cardinality(p_op);
-  amount_max constant bigint := 9007199254740991;
   int8_max constant bigint := 9223372036854775807;
   v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
@@ -155,17 +154,10 @@ begin
         verdict := teg.judge_refund(v_orig_kind[i], amount, v_orig_left[f]);
       else
         kind := case op when 3 then 'transfer' else 'hold' end;
-        if g_failed then
-          verdict := teg.linked_failed();
-        elsif amount < 100 or amount > amount_max then
-          verdict := array['amount_out_of_range', 'A transfer is 0.0001 to 9007199254.740991 AVT.'];
-        end if;
+        verdict := case when g_failed then teg.linked_failed() else teg.judge_amount(amount) end;
       end if;
       if verdict is null then
-        verdict := case when b is null or not v_known[b] then array['agent_not_found', 'The payee is unknown here.']
-          when a = b then array['same_agent', 'Payer and payee are the same agent.']
-          when v_status[a] <> 1 then array['agent_not_active', 'The payer is not active.']
-          when v_status[b] <> 1 then array['agent_not_active', 'The payee is not active.'] end;
+        verdict := teg.judge_parties(coalesce(v_known[b], false), a = b, v_status[a], v_status[b]);
       end if;
       if verdict is null and op = 3 then
         snap := v_snap_now; ppm := v_ppm_now; q := x -> 'quote';
@@ -228,7 +220,7 @@ begin
     end if;
 
     if verdict is null and kind is not null and v_balance[b] > int8_max - amount - v_staked[b] then
-      verdict := array['amount_out_of_range', 'The payee''s account can''t take that much.'];
+      verdict := teg.payee_is_full();
     end if;
     if verdict is not null then
       r_state[i] := case when keep then 1 else 2 end; r_code[i] := verdict[1]; r_detail[i] := verdict[2];

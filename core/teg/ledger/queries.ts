@@ -1,6 +1,7 @@
 /** Statements of the ledger. Only apply_commands writes. */
 import type { Queryable } from '#core/platform/database/database.ts'
 import type { GateArrays } from './encode-commands.ts'
+import type { PlainBatch } from './encode-transfers.ts'
 import { idOf } from './rules.ts'
 
 /** One outcome as the gate gives it. */
@@ -54,6 +55,37 @@ export function applyCommands(
     ],
   )
 }
+
+/** What the short way gives for a whole batch; lists of numbers as PostgreSQL writes them. */
+export interface PlainRow {
+  /** The number of the first; null: nothing was done. */
+  o_base: bigint | null
+  o_at: Date
+  o_ppm: number
+  o_fee: string
+  o_available: string
+  o_code: (string | null)[] | null
+  o_detail: (string | null)[] | null
+}
+
+/** Runs plain transfers through the gate: one statement, committed when it returns. */
+export async function applyPlain(db: Queryable, time: Date | null, batch: PlainBatch): Promise<PlainRow> {
+  const { accounts, from, to, amount, idem, hash, memo, reference } = batch
+  const rows = await db.query<PlainRow>(
+    `select p.o_base, p.o_at, p.o_ppm, p.o_fee::text, p.o_available::text, p.o_code, p.o_detail
+     from teg.apply_transfers($1::timestamptz, $2::uuid[], $3::integer[], $4::integer[], $5::bigint[], $6::uuid[],
+       $7::bigint[], $8::text[], $9::text[]) p`,
+    [time, ...[accounts, from, to, amount, idem, hash].map((list) => `{${list.join(',')}}`), memo, reference],
+  )
+  return rows[0] as PlainRow
+}
+
+/** Dids of accounts, in no order; one that is not there is left out. */
+export const readDids = (db: Queryable, accounts: readonly string[]) =>
+  db.query<{ id: string; did: string }>(
+    'select a.id, a.did from teg.accounts a where a.id = any ($1::uuid[])',
+    [accounts],
+  )
 
 /** A row of teg.transfers; `code` is set for a refusal. */
 export interface TransferRow {
