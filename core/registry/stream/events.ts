@@ -19,5 +19,7 @@ export const eventTypes: Readonly<Record<string, string>> = {
   'audit.report': "An audit has compared the TEG's books with the journal.",
   'webhook.disabled':
     'The registry has disabled a webhook whose endpoint is gone, keeps failing or is too far behind.',
+  'source.restored':
+    "The registry's database was restored from a backup: its sources go on under new names behind this.",
   'settings.changed': 'An operator has changed settings of the registry.',
 }
