@@ -19,6 +19,8 @@ export interface Events {
   wake(): void
   /** Tells that a webhook has something due. */
   deliver(): void
+  /** True while the relay takes nothing from the TEG, because its outbox contradicts the journal. */
+  halted(): boolean
   /** WebSockets held now. */
   sockets(): number
   /** Ends WebSockets (1012) and SSE streams; to be called before the server is closed, which waits for them. */
@@ -54,6 +56,7 @@ export async function runEvents(resources: RegistryResources, server: Server): P
   return {
     wake: relay.wake,
     deliver: deliveries.wake,
+    halted: relay.halted,
     sockets: sockets.count,
     async drain() {
       await sockets.close()

@@ -122,6 +122,13 @@ export async function startRegistry(
     {},
     'max',
   )
+  start.metrics.gauge(
+    'relay_halted',
+    "1 while the TEG's outbox contradicts the journal.",
+    () => (events?.halted() ? 1 : 0),
+    {},
+    'max',
+  )
   start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0, {}, 'sum')
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
   // When nothing else can fail any more: a key that was made and not shown would be lost.
