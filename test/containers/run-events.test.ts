@@ -19,7 +19,7 @@ const { app, resources } = await buildRegistry({
 })
 const server = toNode(app, { newId: () => crypto.randomUUID() })
 const port = await listen(server, 0, '127.0.0.1')
-events = await runEvents(resources, server)
+events = await runEvents(resources, [{ upgrades: server }])
 afterAll(async () => {
   await events?.drain()
   await events?.stop()

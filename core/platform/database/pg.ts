@@ -51,6 +51,7 @@ function poolDatabase(
 ): Database {
   const database: Database = {
     kind: 'pg',
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     async query<R>(text: string, params: readonly Param[] = []) {
       refuseInsideTransaction('A statement outside the transaction')
       if (!signal) return (await pool.query(text, params as unknown[])).rows as R[]
