@@ -660,4 +660,18 @@ alter table registry.reactor_cursors
 alter table registry.reactor_parked add column replay_at timestamptz;
 create index reactor_parked_due on registry.reactor_parked (reactor, replay_at) where replay_at is not null;
 ` },
+  { name: "0110-coordination.sql", sql: `-- What instances share where there is no Redis. It may be lost at any time: a crash of the server empties it.
+create unlogged table registry.rate_marks (
+  key text primary key,
+  --- Theoretical arrival time of the next request, in microseconds since 1970.
+  at bigint not null,
+  --- Whether the last request was allowed.
+  allowed boolean not null
+);
+create unlogged table registry.cached_texts (
+  key text primary key,
+  value bytea not null,
+  until timestamptz not null
+);
+` },
 ]

@@ -34,7 +34,7 @@ export const HealthOut = z.strictObject({
   version: z.string(),
   /** From here on for operators only. */
   databases: z.strictObject({ registry: Part, teg: Part }).optional(),
-  redis: Part.extend({ kind: z.enum(['redis', 'in-process']) }).optional(),
+  redis: Part.extend({ kind: z.enum(['redis', 'in-process', 'postgres']) }).optional(),
   teg: Part.optional(),
   event_store: Part.optional(),
   spire: Part.optional(),
