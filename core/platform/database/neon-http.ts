@@ -4,9 +4,11 @@ import type { Database, Param } from './database.ts'
 import { splitStatements } from './migrate.ts'
 import type { NeonWay } from './neon-way.ts'
 import { refuseInsideTransaction } from './scope.ts'
-import { type Parse, valueReaders } from './value-types.ts'
+import { bytesAsText, type Parse, valueReaders } from './value-types.ts'
 
 const readerOf = valueReaders((oid) => types.getTypeParser(oid as never, 'text') as Parse)
+
+const readers = { getTypeParser: readerOf as never }
 
 /** What this way can't do; the words say what can. */
 export class NeedsSession extends Error {
@@ -24,7 +26,6 @@ export function openNeonHttp({ url, bridge }: NeonWay): Database {
   if (bridge) neonConfig.fetchEndpoint = () => new URL('/sql', bridge.url).href
   const sql = neon(url, {
     fullResults: true,
-    types: { getTypeParser: readerOf as never },
     ...(bridge ? { authToken: bridge.token } : {}),
   })
   const make = (signal: AbortSignal | undefined): Database => {
@@ -32,8 +33,8 @@ export function openNeonHttp({ url, bridge }: NeonWay): Database {
       refuseInsideTransaction('A statement over HTTP')
       signal?.throwIfAborted()
       try {
-        const options = signal ? { fetchOptions: { signal } } : {}
-        return (await sql.query(text, [...params] as unknown[], options)).rows as R[]
+        const options = { types: readers, ...(signal ? { fetchOptions: { signal } } : {}) }
+        return (await sql.query(text, params.map(bytesAsText), options)).rows as R[]
       } catch (error) {
         if (signal?.aborted) throw signal.reason
         throw error

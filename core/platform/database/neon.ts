@@ -4,7 +4,7 @@ import type pg from 'pg'
 import type { Database } from './database.ts'
 import { type NeonWay, proxyOf } from './neon-way.ts'
 import { poolDatabase } from './pool-database.ts'
-import { type Parse, valueReaders } from './value-types.ts'
+import { bytesAsText, type Parse, valueReaders } from './value-types.ts'
 
 export interface NeonOptions extends NeonWay {
   /** Most connections: WebSockets. */
@@ -27,7 +27,7 @@ export function openNeon(options: NeonOptions): Database {
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   // There is no second way in for a cancel request: the connection is ended, and with it the transaction.
-  return poolDatabase({ pool, interrupt: cut, cut })
+  return poolDatabase({ pool, interrupt: cut, cut, prepare: bytesAsText })
 }
 
 const cut = (client: pg.PoolClient): void =>

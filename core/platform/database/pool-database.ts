@@ -21,6 +21,8 @@ export interface DriverPool {
   readonly interrupt: (client: pg.PoolClient) => void
   /** Ends the connection itself: what waits on it fails as lost. */
   readonly cut: (client: pg.PoolClient) => void
+  /** Puts a parameter into the form that the driver knows; absent: it knows all. */
+  readonly prepare?: (param: Param) => Param
 }
 
 /** The Database port over a pool. */
@@ -30,12 +32,12 @@ export function poolDatabase(driver: DriverPool, signal?: AbortSignal, root?: Da
     kind: 'pg',
     async query<R>(text: string, params: readonly Param[] = []) {
       refuseInsideTransaction('A statement outside the transaction')
-      if (!signal) return (await pool.query(text, params as unknown[])).rows as R[]
-      return withClient(driver, signal, (client) => runOn(client)<R>(text, params))
+      if (!signal) return (await pool.query(text, prepared(driver, params))).rows as R[]
+      return withClient(driver, signal, (client) => runOn(driver, client)<R>(text, params))
     },
     async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}) {
       refuseInsideTransaction('A second transaction')
-      return withClient(driver, signal, (client) => transact(runOn(client), signal, work, options))
+      return withClient(driver, signal, (client) => transact(runOn(driver, client), signal, work, options))
     },
     bound: (next) => poolDatabase(driver, signal ? AbortSignal.any([signal, next]) : next, root ?? database),
     get unbound() {
@@ -50,10 +52,13 @@ export function poolDatabase(driver: DriverPool, signal?: AbortSignal, root?: Da
   return database
 }
 
+const prepared = ({ prepare }: DriverPool, params: readonly Param[]): unknown[] =>
+  prepare ? params.map(prepare) : (params as unknown[])
+
 const runOn =
-  (client: pg.PoolClient): Queryable['query'] =>
+  (driver: DriverPool, client: pg.PoolClient): Queryable['query'] =>
   async <R>(text: string, params: readonly Param[] = []) =>
-    (await client.query(text, params as unknown[])).rows as R[]
+    (await client.query(text, prepared(driver, params))).rows as R[]
 
 /** Lends a connection; an abort sends a cancel request for whatever runs on it. */
 async function withClient<T>(

@@ -37,3 +37,11 @@ export function valueReaders(builtIn: (oid: number) => Parse): (oid: number) => 
   ])
   return (oid) => readers.get(oid) ?? builtIn(oid)
 }
+
+/** A parameter with the bytes of its arrays as bytea is written: some drivers know bytes only outside of arrays. */
+export const bytesAsText = (param: unknown): unknown =>
+  Array.isArray(param)
+    ? param.map((item) =>
+        item instanceof Uint8Array ? `\\x${Buffer.from(item).toString('hex')}` : bytesAsText(item),
+      )
+    : param
