@@ -702,6 +702,20 @@ alter table registry.forwarder add column ledger integer not null default 0;
 alter table registry.ledger_receipts add column ledger integer not null default 0;
 alter table registry.ledger_receipts drop constraint ledger_receipts_pkey, add primary key (index, ledger);
 ` },
+  { name: "0110-coordination.sql", sql: `-- What instances share where there is no Redis. It may be lost at any time: a crash of the server empties it.
+create unlogged table registry.rate_marks (
+  key text primary key,
+  --- Theoretical arrival time of the next request, in microseconds since 1970.
+  at bigint not null,
+  --- Whether the last request was allowed.
+  allowed boolean not null
+);
+create unlogged table registry.cached_texts (
+  key text primary key,
+  value bytea not null,
+  until timestamptz not null
+);
+` },
   { name: "0120-roles.sql", sql: `-- Rights of roles, where the operator has made them: ninefold_registry runs the registry, ninefold_auditor reads. Neither
 -- owns a table, so that neither can take a trigger away; the owner runs the migrations.
 do $$
