@@ -20,6 +20,8 @@ export interface Events {
   wake(): void
   /** Tells that a webhook has something due. */
   deliver(): void
+  /** True while the relay takes nothing from the TEG, because its outbox contradicts the journal. */
+  halted(): boolean
   /** WebSockets held now. */
   sockets(): number
   /** Ends WebSockets (1012) and SSE streams; to be called before the server is closed, which waits for them. */
@@ -64,6 +66,7 @@ export async function runEvents(resources: RegistryResources, doorways: readonly
   return {
     wake: relay.wake,
     deliver: deliveries.wake,
+    halted: relay.halted,
     sockets: () => held.reduce((sum, sockets) => sum + sockets.count(), 0),
     async drain() {
       await Promise.all(held.map((sockets) => sockets.close()))

@@ -5,6 +5,7 @@ import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.t
 import type { Config } from '#core/platform/config.ts'
 import { idMaker, type Resources } from '#core/platform/context.ts'
 import type { Metrics } from '#core/platform/metrics.ts'
+import { emitEvent } from '#core/platform/outbox.ts'
 import { openVerifier } from '#core/platform/spiffe/open-verifier.ts'
 import { keepLeases } from '#core/platform/tasks/keep-leases.ts'
 import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
@@ -17,6 +18,7 @@ import { startForwarder } from '#core/registry/forward/start-forwarder.ts'
 import { sweepGrants } from '#core/registry/grants/sweep-grants.ts'
 import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
+import { taskFailed } from '#core/registry/tasks/events.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { readBacklog } from '#core/registry/webhooks/tidy-webhooks.ts'
 import type { App } from '#core/runtime/compose-app.ts'
@@ -109,7 +111,9 @@ export async function startRegistry(
     timetable,
     resources: base,
     contextOf: (context) => ({ ...resources, ...context }),
-    runs: keepRuns(base, 'registry', lease.giveUpMs),
+    runs: keepRuns(base, 'registry', lease.giveUpMs, (tx, run) =>
+      emitEvent(tx, { newId, time: base.clock.fixed }, taskFailed(run)),
+    ),
     leases: leasesOf(base, lease),
     holder: start.holder,
     ...(isolation ? { isolated: isolation.run } : {}),
@@ -121,6 +125,13 @@ export async function startRegistry(
     'webhook_backlog',
     'Deliveries that wait for their endpoint.',
     () => readBacklog(resources),
+    {},
+    'max',
+  )
+  start.metrics.gauge(
+    'relay_halted',
+    "1 while the TEG's outbox contradicts the journal.",
+    () => (events?.halted() ? 1 : 0),
     {},
     'max',
   )

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { parseRate } from '#core/base/amount.ts'
 import { flag, type KeySpec, key, listOf, port, url, whole } from './config-shapes.ts'
 import { eventStoreFaults, eventStoreKeys, isNamed } from './event-store-config.ts'
+import { faasFaults, faasKeys } from './faas-config.ts'
 import { federationFaults, federationKeys } from './federation-config.ts'
 
 const rate = (min: string, max: string, words: string) =>
@@ -19,8 +20,8 @@ function inRate(text: string, min: string, max: string): boolean {
 
 export const configKeys = {
   NINEFOLD_PROFILE: key(
-    z.enum(['embedded', 'containers']),
-    'Images set "containers": there nothing falls back to an embedded part.',
+    z.enum(['embedded', 'containers', 'faas']),
+    'Images set "containers": there nothing falls back to an embedded part. Bundles for FaaS hosts set "faas": the same, but Redis may be absent.',
     { default: 'embedded' },
   ),
   HOST_SERVICES: key(
@@ -98,6 +99,7 @@ export const configKeys = {
   ),
   ...eventStoreKeys,
   ...federationKeys,
+  ...faasKeys,
   MINTING_AUTHORITY: key(
     z.enum(['disabled', 'teg-layer'], { error: 'must be disabled (federated) or teg-layer (standalone)' }),
     'Who may create AVT beside the genesis grant.',
@@ -249,21 +251,27 @@ export function runsService(config: Config, service: 'registry' | 'teg' | 'event
 
 function crossFaults(config: Config): string[] {
   const faults: string[] = []
-  if (config.HOST_SERVICES === undefined || config.NINEFOLD_PROFILE === undefined) return faults
+  const { NINEFOLD_PROFILE: profile } = config
+  if (config.HOST_SERVICES === undefined || profile === undefined) return faults
   const registry = runsService(config, 'registry')
   const teg = runsService(config, 'teg')
   // A value that is there but malformed is told once, as malformed.
   const isAbsent = (name: keyof typeof configKeys) => !config.given.has(name)
   const needs = (name: keyof typeof configKeys, why: string) => {
-    if (isAbsent(name)) faults.push(`${name}: is required under NINEFOLD_PROFILE=containers: ${why}`)
+    if (isAbsent(name)) faults.push(`${name}: is required under NINEFOLD_PROFILE=${profile}: ${why}`)
   }
-  if (config.NINEFOLD_PROFILE === 'containers') {
+  if (profile !== 'embedded') {
     if (registry) needs('DATABASE_URL', 'the registry must not fall back to an embedded database')
-    if (registry) needs('REDIS_URL', 'workers must share leases and limits')
+    // Functions may come and go by the thousand: without Redis they coordinate in the database that they have.
+    if (registry && profile === 'containers') needs('REDIS_URL', 'workers must share leases and limits')
     if (teg) needs('TEG_DATABASE_URL', 'the TEG must not fall back to an embedded database')
     else if (registry) needs('TEG_URL', 'the registry must not fall back to an embedded TEG')
   }
-  faults.push(...eventStoreFaults(config, isAbsent), ...federationFaults(isAbsent))
+  faults.push(
+    ...eventStoreFaults(config, isAbsent),
+    ...federationFaults(isAbsent),
+    ...faasFaults(config, isAbsent),
+  )
   const embedded =
     (registry && isAbsent('DATABASE_URL')) ||
     (!registry && runsService(config, 'event-store') && isAbsent('EVENT_STORE_DATABASE_URL')) ||

@@ -75,7 +75,7 @@ type IsAbsent = (name: keyof typeof eventStoreKeys | 'FEDERATION_PROXY_URL') => 
 
 /** What this file needs of a configuration. */
 interface Settings {
-  readonly NINEFOLD_PROFILE: 'embedded' | 'containers'
+  readonly NINEFOLD_PROFILE: 'embedded' | 'containers' | 'faas'
   readonly HOST_SERVICES: string
   readonly EVENT_STORE_ENABLED: boolean
   readonly EVENTSTORE_MTLS_REQUIRED: boolean
@@ -92,6 +92,8 @@ export const isNamed = (services: string, service: string): boolean =>
  */
 export function runsEventStore(config: Settings): boolean {
   const { HOST_SERVICES: services } = config
+  // A function forwards nothing: what it has written, the forwarder of a host tells.
+  if (config.NINEFOLD_PROFILE === 'faas') return isNamed(services, 'event-store') && services !== 'all'
   if (!isNamed(services, 'registry') || services.split(',').includes('event-store'))
     return isNamed(services, 'event-store')
   const mayEmbed = config.NINEFOLD_PROFILE === 'embedded' || services === 'all'
@@ -103,12 +105,19 @@ export function eventStoreFaults(config: Settings, isAbsent: IsAbsent): string[]
   const faults: string[] = []
   const isLocal = runsEventStore(config)
   const registry = isNamed(config.HOST_SERVICES, 'registry')
-  if (config.NINEFOLD_PROFILE === 'containers') {
+  if (config.NINEFOLD_PROFILE !== 'embedded') {
+    const profile = config.NINEFOLD_PROFILE
     if (isLocal && isAbsent('EVENT_STORE_DATABASE_URL'))
       faults.push(
-        'EVENT_STORE_DATABASE_URL: is required under NINEFOLD_PROFILE=containers: the EventStore must not fall back to an embedded database (or set EVENT_STORE_URL, or EVENT_STORE_ENABLED=false)',
+        `EVENT_STORE_DATABASE_URL: is required under NINEFOLD_PROFILE=${profile}: the EventStore must not fall back to an embedded database (or set EVENT_STORE_URL, or EVENT_STORE_ENABLED=false)`,
       )
-    if (registry && config.EVENT_STORE_ENABLED && !isLocal && isAbsent('EVENT_STORE_URL'))
+    if (
+      registry &&
+      profile === 'containers' &&
+      config.EVENT_STORE_ENABLED &&
+      !isLocal &&
+      isAbsent('EVENT_STORE_URL')
+    )
       faults.push(
         'EVENT_STORE_URL: is required under NINEFOLD_PROFILE=containers with EVENT_STORE_ENABLED=true (or name event-store in HOST_SERVICES, with EVENT_STORE_DATABASE_URL)',
       )

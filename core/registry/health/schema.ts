@@ -54,7 +54,7 @@ export const HealthOut = z.strictObject({
       teg: Part,
     })
     .optional(),
-  redis: Part.extend({ kind: z.enum(['redis', 'in-process']) }).optional(),
+  redis: Part.extend({ kind: z.enum(['redis', 'in-process', 'postgres']) }).optional(),
   teg: Part.optional(),
   event_store: Part.optional(),
   spire: Spire.optional(),
