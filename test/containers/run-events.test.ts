@@ -26,6 +26,8 @@ afterAll(async () => {
   server.closeAllConnections()
   server.close()
 })
+/** A busy machine takes a second for twenty streams. */
+const PATIENT = { timeout: 15_000 }
 const authorization = `Bearer ${OPERATOR_KEY}`
 
 /** Opens the SSE stream over HTTP and waits for its hello. */
@@ -68,11 +70,11 @@ test('a client that goes away gives its place back', async () => {
     .poll(async () => {
       for (const controller of controllers) if ((await openStream(controller)).status !== 200) return false
       return true
-    })
+    }, PATIENT)
     .toBe(true)
   expect((await openStream(new AbortController())).status).toBe(429)
   for (const controller of controllers) controller.abort()
-  await expect.poll(async () => (await openStream(new AbortController())).status).toBe(200)
+  await expect.poll(async () => (await openStream(new AbortController())).status, PATIENT).toBe(200)
 })
 
 test('draining ends sockets with 1012 and streams with shutting_down', async () => {
