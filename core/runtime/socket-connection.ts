@@ -1,4 +1,5 @@
 /** One WebSocket: its subscription, its pace, its life. Truth is the journal's index; the socket only carries it. */
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Caller } from '#core/base/caller.ts'
 import type { EventFeed, FeedEvent, Follower } from '#core/platform/event-feed.ts'
@@ -25,6 +26,8 @@ const GRACE_MS = 500
 
 export interface ConnectionSpec {
   readonly socket: WebSocket
+  /** What it runs over: frames of events, which are the same for all sockets, are written there as they are. */
+  readonly wire: Duplex
   readonly id: string
   readonly caller: Caller
   /** The index named in hello. */
@@ -51,7 +54,7 @@ export interface Connection {
 
 /** Takes a fresh socket: says hello and follows the journal from there. */
 export function holdConnection(spec: ConnectionSpec): Connection {
-  const { socket, caller, feed, limits } = spec
+  const { socket, wire, caller, feed, limits } = spec
   let follower: Follower | null = null
   let bytesUnderWay = 0
   let pausedAt: number | null = null
@@ -64,15 +67,35 @@ export function holdConnection(spec: ConnectionSpec): Connection {
   // ws may count 0 while bytes still wait in the kernel's queue of writes: both figures are looked at.
   const buffered = () => Math.max(socket.bufferedAmount, bytesUnderWay)
 
-  const write = (bytes: Buffer) => {
-    if (socket.readyState !== socket.OPEN) return
-    bytesUnderWay += bytes.length
-    socket.send(bytes, { binary: false }, () => {
-      bytesUnderWay -= bytes.length
-      if (bytesUnderWay < limits.pause_bytes / 2) drained()
-    })
+  /** Lengths of what is under way, in order: one listener for all writes, because an event is many. */
+  const lengths: number[] = []
+  const onWritten = () => {
+    bytesUnderWay -= lengths.shift() ?? 0
+    if (bytesUnderWay < limits.pause_bytes / 2) drained()
   }
-  const send = (frame: ServerFrame) => write(Buffer.from(JSON.stringify(frame)))
+  const send = (frame: ServerFrame) => {
+    if (socket.readyState !== socket.OPEN) return
+    const bytes = Buffer.from(JSON.stringify(frame))
+    lengths.push(bytes.length)
+    bytesUnderWay += bytes.length
+    socket.send(bytes, { binary: false }, onWritten)
+  }
+  let corked = false
+  const uncork = () => {
+    corked = false
+    wire.uncork()
+  }
+  /** Events of one moment travel in one write. ws never holds half a frame back, so whole ones fit between its own. */
+  const writeEvent = (frame: Buffer) => {
+    if (!corked) {
+      corked = true
+      wire.cork()
+      queueMicrotask(uncork)
+    }
+    lengths.push(frame.length)
+    bytesUnderWay += frame.length
+    wire.write(frame, onWritten)
+  }
   const drained = () => {
     pausedAt = null
     if (latestMetrics) {
@@ -96,7 +119,7 @@ export function holdConnection(spec: ConnectionSpec): Connection {
       end(closeCodes.tooSlow, 'too_slow', { last_index: Number(event.index) - 1 })
       return false
     }
-    write(frame)
+    writeEvent(frame)
     if (buffered() < limits.pause_bytes) return true
     pausedAt ??= performance.now()
     return false
