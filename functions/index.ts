@@ -35,6 +35,11 @@ export const registryDoors = {
     prefix: `${API}/operator/journal`,
     load: () => import('./registry/journal.ts'),
   },
+  federation: {
+    service: 'registry',
+    prefix: `${API}/federation`,
+    load: () => import('./registry/federation.ts'),
+  },
   reactors: {
     service: 'registry',
     prefix: `${API}/operator/reactors`,

@@ -702,4 +702,42 @@ alter table registry.forwarder add column ledger integer not null default 0;
 alter table registry.ledger_receipts add column ledger integer not null default 0;
 alter table registry.ledger_receipts drop constraint ledger_receipts_pkey, add primary key (index, ledger);
 ` },
+  { name: "0110-coordination.sql", sql: `-- What instances share where there is no Redis. It may be lost at any time: a crash of the server empties it.
+create unlogged table registry.rate_marks (
+  key text primary key,
+  --- Theoretical arrival time of the next request, in microseconds since 1970.
+  at bigint not null,
+  --- Whether the last request was allowed.
+  allowed boolean not null
+);
+create unlogged table registry.cached_texts (
+  key text primary key,
+  value bytea not null,
+  until timestamptz not null
+);
+` },
+  { name: "0120-roles.sql", sql: `-- Rights of roles, where the operator has made them: ninefold_registry runs the registry, ninefold_auditor reads. Neither
+-- owns a table, so that neither can take a trigger away; the owner runs the migrations.
+do $$
+begin
+  if exists (select from pg_roles r where r.rolname = 'ninefold_auditor') then
+    grant usage on schema registry to ninefold_auditor;
+    grant select on registry.journal, registry.journal_head, registry.journal_sources, registry.ledger_receipts,
+      registry.policy_sets, registry.audit_trail, registry.audit_reports, registry.agents, registry.agent_versions,
+      registry.ratings, registry.settings, registry.settings_state, registry.task_runs, registry.task_epochs,
+      registry.task_leases, registry.grants_due, registry.migrations to ninefold_auditor;
+  end if;
+  if exists (select from pg_roles r where r.rolname = 'ninefold_registry') then
+    grant usage on schema registry to ninefold_registry;
+    grant select, insert, update, delete on all tables in schema registry to ninefold_registry;
+    grant usage, select on all sequences in schema registry to ninefold_registry;
+    alter default privileges in schema registry grant select, insert, update, delete on tables to ninefold_registry;
+    alter default privileges in schema registry grant usage, select on sequences to ninefold_registry;
+    -- History: rows are added, never changed, whatever became of a trigger.
+    revoke update, delete on registry.journal, registry.ledger_receipts, registry.policy_sets, registry.audit_trail,
+      registry.audit_reports, registry.ratings from ninefold_registry;
+    revoke insert, update, delete on registry.migrations from ninefold_registry;
+  end if;
+end $$;
+` },
 ]
