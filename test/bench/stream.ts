@@ -1,7 +1,8 @@
 /**
  * The live stream and the outbox beside what they are measured by: `node test/bench/stream.ts`. Private PostgreSQL and Redis.
  * 1. Fan-out at 2,000 sockets, end to end until the last client has the last event: ours (read from the journal, matched by
- *    pattern, checked for rights, guarded by buffers) against a loop of ws that sends each text to everybody. Turn by turn.
+ *    pattern, checked for rights, guarded by buffers) against a loop of ws that sends each text to everybody. Turn by turn;
+ *    events that come one by one, and beside it bursts of 25.
  * 2. From before the write of a fact until sockets have it, over a host of four workers: 50 facts/s to 20 sockets.
  * 3. A write of the registry with its outbox row against the same write without, by latency, turn by turn.
  */
@@ -27,7 +28,9 @@ import type { ClientsOrder, ClientsWord } from './stream-clients.ts'
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7)
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 15)
 const SOCKETS = Number(process.env.BENCH_SOCKETS ?? 2000)
-const EVENTS = 25
+/** Events of one moment, and events that come one by one, each when the last client has the one before. */
+const BURST = 25
+const SINGLES = 10
 const WARM_UP = 2
 const WRITES = 400
 
@@ -102,13 +105,18 @@ async function measureFanOut(server: PrivatePostgres) {
     })
     // Subscriptions take effect, and what opening has cost is over.
     await wait(1500)
-    return async () => {
-      await clients.ask({ do: 'expect', events: EVENTS })
+    const publish = async (events: number): Promise<number> => {
+      await clients.ask({ do: 'expect', events })
       const got = clients.heard()
-      process.send(EVENTS)
+      process.send(events)
       const answer = await got
       if (answer.word !== 'got') throw new Error('the clients said something else')
-      return (SOCKETS * EVENTS) / (answer.milliseconds / 1000)
+      return answer.milliseconds
+    }
+    return async (times: number, events: number) => {
+      let milliseconds = 0
+      for (let n = 0; n < times; n++) milliseconds += await publish(events)
+      return (SOCKETS * times * events) / (milliseconds / 1000)
     }
   }
   const lanes = {
@@ -116,23 +124,30 @@ async function measureFanOut(server: PrivatePostgres) {
     bare: await lane('bare', null),
   }
   const rates = { ours: [] as number[], bare: [] as number[] }
+  const bursts = { ours: [] as number[], bare: [] as number[] }
   for (let n = -WARM_UP; n < ROUNDS; n++) {
     for (const name of n % 2 === 0 ? (['ours', 'bare'] as const) : (['bare', 'ours'] as const)) {
-      const rate = await lanes[name]()
-      if (n >= 0) rates[name].push(rate)
+      const single = await lanes[name](SINGLES, 1)
+      const burst = await lanes[name](1, BURST)
+      if (n < 0) continue
+      rates[name].push(single)
+      bursts[name].push(burst)
     }
-    say(`fan-out: ${Math.round(rates.ours.at(-1) ?? 0)}/s, bare ${Math.round(rates.bare.at(-1) ?? 0)}/s`)
+    if (n >= 0)
+      say(`fan-out: ${Math.round(rates.ours.at(-1) ?? 0)}/s, bare ${Math.round(rates.bare.at(-1) ?? 0)}/s`)
   }
   for (const child of children.splice(0)) child.disconnect()
+  const ratio = (of: { ours: number[]; bare: number[] }) =>
+    round(median(of.ours.map((rate, i) => rate / (of.bare[i] as number))))
   return {
     figures: {
       sockets: SOCKETS,
       deliveries_per_second: round(median(rates.ours)),
       bare_deliveries_per_second: round(median(rates.bare)),
+      burst_deliveries_per_second: round(median(bursts.ours)),
+      bare_burst_deliveries_per_second: round(median(bursts.bare)),
     },
-    ratios: {
-      fan_out_to_bare: round(median(rates.ours.map((rate, i) => rate / (rates.bare[i] as number)))),
-    },
+    ratios: { fan_out_to_bare: ratio(rates), burst_fan_out_to_bare: ratio(bursts) },
   }
 }
 
