@@ -56,7 +56,6 @@ export interface Connection {
 export function holdConnection(spec: ConnectionSpec): Connection {
   const { socket, wire, caller, feed, limits } = spec
   let follower: Follower | null = null
-  let bytesUnderWay = 0
   let pausedAt: number | null = null
   let latestMetrics: Record<string, unknown> | null = null
   let alive = true
@@ -64,37 +63,25 @@ export function holdConnection(spec: ConnectionSpec): Connection {
   const window = { start: performance.now(), frames: 0 }
   let turn: Promise<void> = Promise.resolve()
 
-  // ws may count 0 while bytes still wait in the kernel's queue of writes: both figures are looked at.
-  const buffered = () => Math.max(socket.bufferedAmount, bytesUnderWay)
+  // Bytes that the kernel has not taken, ours and those that ws has written.
+  const buffered = () => Math.max(socket.bufferedAmount, wire.writableLength)
 
-  /** Lengths of what is under way, in order: one listener for all writes, because an event is many. */
-  const lengths: number[] = []
-  const onWritten = () => {
-    bytesUnderWay -= lengths.shift() ?? 0
-    if (bytesUnderWay < limits.pause_bytes / 2) drained()
-  }
   const send = (frame: ServerFrame) => {
-    if (socket.readyState !== socket.OPEN) return
-    const bytes = Buffer.from(JSON.stringify(frame))
-    lengths.push(bytes.length)
-    bytesUnderWay += bytes.length
-    socket.send(bytes, { binary: false }, onWritten)
+    if (socket.readyState === socket.OPEN) socket.send(Buffer.from(JSON.stringify(frame)), { binary: false })
   }
   let corked = false
   const uncork = () => {
     corked = false
     wire.uncork()
   }
-  /** Events of one moment travel in one write. ws never holds half a frame back, so whole ones fit between its own. */
-  const writeEvent = (frame: Buffer) => {
-    if (!corked) {
+  /** ws never holds half a frame back, so whole ones fit between its own. Events of one moment travel in one write. */
+  const writeEvent = (frame: Buffer, more: boolean) => {
+    if (more && !corked) {
       corked = true
       wire.cork()
       queueMicrotask(uncork)
     }
-    lengths.push(frame.length)
-    bytesUnderWay += frame.length
-    wire.write(frame, onWritten)
+    wire.write(frame)
   }
   const drained = () => {
     pausedAt = null
@@ -112,14 +99,14 @@ export function holdConnection(spec: ConnectionSpec): Connection {
     send({ type: 'error', code: error, ...(retry === undefined ? {} : { retry_after_ms: retry }) })
     socket.close(code, JSON.stringify(reason ?? { code: error }))
   }
-  const deliver = (event: FeedEvent): boolean => {
+  const deliver = (event: FeedEvent, more: boolean): boolean => {
     if (socket.readyState !== socket.OPEN) return false
     const frame = eventFrame(event)
     if (buffered() + frame.length > limits.close_bytes) {
       end(closeCodes.tooSlow, 'too_slow', { last_index: Number(event.index) - 1 })
       return false
     }
-    writeEvent(frame)
+    writeEvent(frame, more)
     if (buffered() < limits.pause_bytes) return true
     pausedAt ??= performance.now()
     return false
@@ -175,11 +162,14 @@ export function holdConnection(spec: ConnectionSpec): Connection {
     // the client comes back and asks again.
     turn = turn.then(() => take(frame)).catch(() => socket.terminate())
   })
+  // A pause is at more than the stream's own mark, so that its end is always told.
+  wire.on('drain', drained)
   socket.on('pong', () => {
     alive = true
   })
   socket.on('close', () => {
     endGrace()
+    wire.off('drain', drained)
     follower?.stop()
   })
   // What goes wrong on the wire ends in close; without a listener it would end the process.
