@@ -10,6 +10,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A busy machine is no failure: what is waited for may come late.
+    expect: { poll: { timeout: 20_000 } },
     // Nobody's settings may leak into the tests.
     env: { NODE_ENV: 'test' },
   },

@@ -108,9 +108,10 @@ export function attachSockets(server: EventEmitter, ports: SocketPorts): Sockets
     })
     .catch(() => async () => undefined)
 
-  const open = (socket: WebSocket, { caller, token }: Admitted, head: bigint) => {
+  const open = (socket: WebSocket, wire: Duplex, { caller, token }: Admitted, head: bigint) => {
     const connection = holdConnection({
       socket,
+      wire,
       id: ports.newId(),
       caller,
       head,
@@ -157,7 +158,7 @@ export function attachSockets(server: EventEmitter, ports: SocketPorts): Sockets
       if (socket.destroyed) return
       // However this connection ends, the close of its socket gives the place back.
       socket.once('close', takePlace(ports.feed, admitted.caller))
-      wss.handleUpgrade(request, socket, rest, (ws) => open(ws, admitted, head))
+      wss.handleUpgrade(request, socket, rest, (ws) => open(ws, socket, admitted, head))
     } catch (error) {
       const problem = toProblem(error, undefined, false)
       if (problem.status >= 500)
