@@ -13,10 +13,10 @@ import { describeApi } from '#core/runtime/describe-api.ts'
 import { describeStream } from '#core/runtime/describe-stream.ts'
 import type { TierOf } from '#core/runtime/limit-rate.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
+import { serveMailPages } from '#core/runtime/serve-mail-pages.ts'
 import { registryDoors } from '#functions/index.ts'
 import { type HeldParts, holdRegistry } from './hold-registry.ts'
 import { serveDocuments } from './serve-documents.ts'
-import { serveMailPages } from './serve-mail-pages.ts'
 import { VERSION } from './version.ts'
 
 export interface Built<C> {

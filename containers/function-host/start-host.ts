@@ -9,6 +9,7 @@ import { type Metrics, openMetrics } from '#core/platform/metrics.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
+import { bridgeOf, serveBridge } from './bridge/serve-bridge.ts'
 import { buildTeg } from './build-teg.ts'
 import { openCoordination } from './open-coordination.ts'
 import { openDatabases } from './open-databases.ts'
@@ -81,11 +82,14 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
     newOperatorKey = registry.newOperatorKey
     services.registry = registry
   }
+  const wanted = bridgeOf(config)
+  const bridge = wanted && (await serveBridge({ ...wanted, address: config.BIND_ADDRESS, log, newId }))
   const running = Object.values(services)
   return {
     ports: {
       ...Object.fromEntries(Object.entries(services).map(([name, service]) => [name, service.port])),
       ...(metricsServer ? { metrics: metricsServer.port } : {}),
+      ...(bridge ? { 'neon-bridge': bridge.port } : {}),
     },
     newOperatorKey,
     metrics,
@@ -99,6 +103,7 @@ export async function startHost(config: Config, log: Log): Promise<Host> {
       await new Promise((resolve) => setTimeout(resolve, noticeMs))
       await Promise.all(running.map((service) => service.drain(graceMs * DRAIN_SHARE - noticeMs)))
       await Promise.all(running.map((service) => service.stop()))
+      await bridge?.stop()
       await metricsServer?.stop()
       await http?.close()
       await coordination.close()

@@ -5,6 +5,8 @@ import { z } from 'zod'
 import { parseRate } from '#core/base/amount.ts'
 import { flag, type KeySpec, key, listOf, port, url, whole } from './config-shapes.ts'
 import { eventStoreFaults, eventStoreKeys, isNamed } from './event-store-config.ts'
+import { faasFaults, faasKeys } from './faas-config.ts'
+import { federationFaults, federationKeys } from './federation-config.ts'
 
 const rate = (min: string, max: string, words: string) =>
   z.string().refine((text) => inRate(text, min, max), { error: words })
@@ -18,8 +20,8 @@ function inRate(text: string, min: string, max: string): boolean {
 
 export const configKeys = {
   NINEFOLD_PROFILE: key(
-    z.enum(['embedded', 'containers']),
-    'Images set "containers": there nothing falls back to an embedded part.',
+    z.enum(['embedded', 'containers', 'faas']),
+    'Images set "containers": there nothing falls back to an embedded part. Bundles for FaaS hosts set "faas": the same, but Redis may be absent.',
     { default: 'embedded' },
   ),
   HOST_SERVICES: key(
@@ -82,6 +84,11 @@ export const configKeys = {
     { secret: true },
   ),
   TEG_DATABASE_URL: key(url(['postgres:', 'postgresql:']), 'TEG database.', { secret: true }),
+  TEG_DATABASE_DIRECT_URL: key(
+    url(['postgres:', 'postgresql:']),
+    'The same database as the owner of its tables: migrations. Default: TEG_DATABASE_URL.',
+    { secret: true },
+  ),
   DATABASE_POOL: key(whole(1, 100), 'Most connections of a worker to its database.', { default: '10' }),
   REDIS_URL: key(url(['redis:', 'rediss:']), 'Redis shared by all workers.', { secret: true }),
   TEG_URL: key(url(['http:', 'https:']), 'Address of the TEG; absent: it runs in this process.'),
@@ -91,6 +98,8 @@ export const configKeys = {
     { secret: true },
   ),
   ...eventStoreKeys,
+  ...federationKeys,
+  ...faasKeys,
   MINTING_AUTHORITY: key(
     z.enum(['disabled', 'teg-layer'], { error: 'must be disabled (federated) or teg-layer (standalone)' }),
     'Who may create AVT beside the genesis grant.',
@@ -242,21 +251,27 @@ export function runsService(config: Config, service: 'registry' | 'teg' | 'event
 
 function crossFaults(config: Config): string[] {
   const faults: string[] = []
-  if (config.HOST_SERVICES === undefined || config.NINEFOLD_PROFILE === undefined) return faults
+  const { NINEFOLD_PROFILE: profile } = config
+  if (config.HOST_SERVICES === undefined || profile === undefined) return faults
   const registry = runsService(config, 'registry')
   const teg = runsService(config, 'teg')
   // A value that is there but malformed is told once, as malformed.
   const isAbsent = (name: keyof typeof configKeys) => !config.given.has(name)
   const needs = (name: keyof typeof configKeys, why: string) => {
-    if (isAbsent(name)) faults.push(`${name}: is required under NINEFOLD_PROFILE=containers: ${why}`)
+    if (isAbsent(name)) faults.push(`${name}: is required under NINEFOLD_PROFILE=${profile}: ${why}`)
   }
-  if (config.NINEFOLD_PROFILE === 'containers') {
+  if (profile !== 'embedded') {
     if (registry) needs('DATABASE_URL', 'the registry must not fall back to an embedded database')
-    if (registry) needs('REDIS_URL', 'workers must share leases and limits')
+    // Functions may come and go by the thousand: without Redis they coordinate in the database that they have.
+    if (registry && profile === 'containers') needs('REDIS_URL', 'workers must share leases and limits')
     if (teg) needs('TEG_DATABASE_URL', 'the TEG must not fall back to an embedded database')
     else if (registry) needs('TEG_URL', 'the registry must not fall back to an embedded TEG')
   }
-  faults.push(...eventStoreFaults(config, isAbsent))
+  faults.push(
+    ...eventStoreFaults(config, isAbsent),
+    ...federationFaults(isAbsent),
+    ...faasFaults(config, isAbsent),
+  )
   const embedded =
     (registry && isAbsent('DATABASE_URL')) ||
     (!registry && runsService(config, 'event-store') && isAbsent('EVENT_STORE_DATABASE_URL')) ||

@@ -2,6 +2,8 @@
 import { Pool } from 'undici'
 import { refuseInsideTransaction } from './database/scope.ts'
 
+export { wasUnsent } from './was-unsent.ts'
+
 export interface InnerRequest {
   readonly method: 'GET' | 'POST'
   /** With its query, under the service's address. */
@@ -48,17 +50,4 @@ export function openInnerHttp(baseUrl: string): InnerHttp {
     },
     close: () => pool.destroy(),
   }
-}
-
-/** Failures before anything was sent. */
-const UNSENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
-
-/** True when an error says that surely nothing was sent. */
-export function wasUnsent(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if (UNSENT.test((at as { code?: string }).code ?? '')) return true
-    // Several addresses of one name, each tried.
-    if (at instanceof AggregateError && at.errors.length > 0) return at.errors.every(wasUnsent)
-  }
-  return false
 }

@@ -38,7 +38,7 @@ export const SOCKET_TIMEOUT_MS = 20_000
 /** The mailer that the configuration asks for: SMTP_URL, else files under DATA_DIR/mail, else (containers) none. */
 export function openMailer(config: Config): Mailer {
   if (config.SMTP_URL) return openSmtp(config.SMTP_URL, config.MAIL_FROM)
-  if (config.NINEFOLD_PROFILE === 'containers') return noMailer
+  if (config.NINEFOLD_PROFILE !== 'embedded') return noMailer
   return openFolder(join(config.DATA_DIR, 'mail'), config.MAIL_FROM)
 }
 

@@ -57,6 +57,8 @@ export function openEventStoreClient(options: EventStoreClientOptions): EventSto
     append: (call, events) => ask(call, '/events', wire.AppendReply, { events }),
     proveConsistency: (call, first, second) =>
       ask(call, `/proofs/consistency?first=${first}&second=${second}`, wire.ConsistencyProof),
+    findHead: (call, source) =>
+      ask(call, `/events/head?source=${encodeURIComponent(source)}`, wire.SourceHead),
     async ping(call) {
       refuseInsideTransaction('A call to the EventStore')
       try {

@@ -46,6 +46,8 @@ export function composeApp<C extends Context>(
   mounted: readonly Mounted<C>[],
   ports: CallPorts<C>,
   pages: Pages = () => null,
+  /** Paths that stand elsewhere: whoever misses one by a slip is told. */
+  isElsewhere: (path: string) => boolean = () => false,
 ): App {
   const hono = new Hono<{ Bindings: RequestFacts }>()
   const methods = new Map<string, Set<string>>()
@@ -85,7 +87,7 @@ export function composeApp<C extends Context>(
       c.req.raw,
       fail(
         'not_found',
-        nowhere(c.req.path, (path) => methods.has(path)),
+        nowhere(c.req.path, (path) => methods.has(path) || isElsewhere(path)),
       ),
       newRequestId,
     ),

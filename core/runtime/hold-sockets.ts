@@ -1,5 +1,6 @@
 /** Holds the WebSockets of /ws/events on a Node server: admits callers before the upgrade, keeps and drains sockets. */
-import type { IncomingMessage, Server } from 'node:http'
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type Caller, principalOf } from '#core/base/caller.ts'
@@ -73,7 +74,7 @@ interface Admitted {
 }
 
 /** Attaches them to a server. Upgrades to other paths are answered 404. */
-export function attachSockets(server: Server, ports: SocketPorts): Sockets {
+export function attachSockets(server: EventEmitter, ports: SocketPorts): Sockets {
   const wss = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,

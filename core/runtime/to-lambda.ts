@@ -1,65 +1,101 @@
-/** Puts an application on AWS Lambda behind an HTTP API (payload 2.0) or a Function URL. */
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+/** Puts an application on AWS Lambda: behind an HTTP API, a REST API, a function URL or a load balancer. */
+import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import type { App } from './compose-app.ts'
+import type { RequestFacts } from './define-function.ts'
+import { failOnHost } from './errors.ts'
+import { type HttpEvent, type HttpResult, type Incoming, readEvent } from './lambda-event.ts'
+import { replyProblem } from './reply-problem.ts'
 
-export type HttpHandler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>
+export type HttpHandler = <E extends HttpEvent>(
+  event: E,
+) => Promise<HttpResult & APIGatewayProxyStructuredResultV2>
+
+type Load = () => Promise<Pick<App, 'fetch'>>
 
 /**
  * A Lambda handler of the application. `load` composes it on the first request of an instance, and again when it failed.
  * An event that is no HTTP request (a timer wired to this handler) fails the invocation instead of passing for done.
  */
-export function toLambda(load: () => Promise<Pick<App, 'fetch'>>): HttpHandler {
-  let app: Promise<Pick<App, 'fetch'>> | undefined
+export function toLambda(load: Load): HttpHandler {
+  const app = once(load)
   return async (event) => {
-    if (event.requestContext?.http === undefined)
-      throw new TypeError('This handler takes HTTP events of payload version 2.0 only')
+    const incoming = readEvent(event)
+    const response = await (await app()).fetch(incoming.request, factsOf(incoming))
+    return incoming.reply(await unlessEndless(response, incoming.request)) as Promise<
+      HttpResult & APIGatewayProxyStructuredResultV2
+    >
+  }
+}
+
+/** What the runtime of AWS gives for replies that are sent while they are made. */
+export interface StreamRuntime {
+  streamifyResponse(handler: (event: HttpEvent, stream: ResponseStream) => Promise<void>): unknown
+  readonly HttpResponseStream: {
+    from(stream: ResponseStream, metadata: StreamMetadata): ResponseStream
+  }
+}
+export interface ResponseStream {
+  write(chunk: Uint8Array): boolean
+  end(): void
+  once(event: 'drain' | 'close', listener: () => void): unknown
+}
+export interface StreamMetadata {
+  readonly statusCode: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly cookies?: readonly string[]
+}
+
+/** The same behind a function URL with InvokeMode RESPONSE_STREAM: server-sent events flow, and end when the reader leaves. */
+export function toLambdaStream(load: Load, runtime: StreamRuntime): unknown {
+  const app = once(load)
+  return runtime.streamifyResponse(async (event, raw) => {
+    const incoming = readEvent(event)
+    const response = await (await app()).fetch(incoming.request, {
+      ...factsOf(incoming),
+      onClose: (tell) => void raw.once('close', tell),
+    })
+    const headers: Record<string, string> = {}
+    response.headers.forEach((value, name) => {
+      if (name !== 'set-cookie') headers[name] = value
+    })
+    const cookies = response.headers.getSetCookie()
+    const metadata = { statusCode: response.status, headers, ...(cookies.length > 0 ? { cookies } : {}) }
+    await pour(response, runtime.HttpResponseStream.from(raw, metadata))
+  })
+}
+
+async function pour(response: Response, stream: ResponseStream): Promise<void> {
+  const reader = response.body?.getReader()
+  stream.once('close', () => void reader?.cancel().catch(() => undefined))
+  // The runtime sends the metadata with the first write: a reply without body needs one, too.
+  if (!reader) stream.write(new Uint8Array())
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read())
+    if (!stream.write(part.value)) await new Promise<void>((resolve) => stream.once('drain', resolve))
+  stream.end()
+}
+
+function once(load: Load): Load {
+  let app: ReturnType<Load> | undefined
+  return () => {
     app ??= load().catch((error) => {
       app = undefined
       throw error
     })
-    const response = await (await app).fetch(toRequest(event), {
-      address: event.requestContext.http.sourceIp,
-      header: (name) => (name === 'cookie' ? event.cookies?.join('; ') : event.headers[name]),
-    })
-    return toResult(response)
+    return app
   }
 }
 
-function toRequest(event: APIGatewayProxyEventV2): Request {
-  const { http, domainName, stage } = event.requestContext
-  // A named stage stands before the path that the API knows.
-  const staged = stage !== '$default' && event.rawPath.startsWith(`/${stage}/`)
-  const path = (staged ? event.rawPath.slice(stage.length + 1) : event.rawPath).replace(
-    /[?#]/g,
-    encodeURIComponent,
-  )
-  const search = event.rawQueryString === '' ? '' : `?${event.rawQueryString}`
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(event.headers)) if (value !== undefined) headers.set(name, value)
-  if (event.cookies && event.cookies.length > 0) headers.set('cookie', event.cookies.join('; '))
-  const bodied = http.method !== 'GET' && http.method !== 'HEAD' && event.body !== undefined
-  const body = bodied ? Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8') : null
-  return new Request(`https://${domainName}${path}${search}`, { method: http.method, headers, body })
-}
+/** The request has its headers already: they are read there. */
+const factsOf = ({ address }: Incoming): RequestFacts => ({ address })
 
-const isText = (type: string): boolean =>
-  /^(text\/|application\/([a-z0-9.-]+\+)?(json|xml)\b|application\/(javascript|yaml|x-www-form-urlencoded)\b)/i.test(
-    type,
-  )
-
-async function toResult(response: Response): Promise<APIGatewayProxyStructuredResultV2> {
-  const headers: Record<string, string> = {}
-  response.headers.forEach((value, name) => {
-    if (name !== 'set-cookie') headers[name] = value
+/** A stream of events has no end to wait for: behind a gateway that buffers, nobody would ever see it. */
+async function unlessEndless(response: Response, request: Request): Promise<Response> {
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream') || !response.body)
+    return response
+  await response.body.cancel()
+  const problem = failOnHost('stream_unavailable')
+  const requestId = response.headers.get('x-request-id') ?? ''
+  return replyProblem(problem, requestId, new URL(request.url).pathname, 'problem', {
+    'x-request-id': requestId,
   })
-  const cookies = response.headers.getSetCookie()
-  const bytes = Buffer.from(await response.arrayBuffer())
-  const text = isText(headers['content-type'] ?? '') && !headers['content-encoding']
-  return {
-    statusCode: response.status,
-    headers,
-    ...(cookies.length > 0 ? { cookies } : {}),
-    body: bytes.toString(text ? 'utf8' : 'base64'),
-    isBase64Encoded: !text && bytes.length > 0,
-  }
 }

@@ -17,11 +17,16 @@ export function toWorker<E>(load: (env: E) => Promise<Pick<App, 'fetch'>>): Work
         app = undefined
         throw error
       })
-      return (await app).fetch(request, {
-        // Set by the edge on every request; a client can't.
-        address: request.headers.get('cf-connecting-ip') ?? '0.0.0.0',
-        onClose: (tell) => request.signal.addEventListener('abort', tell, { once: true }),
-      })
+      return answerOnWorker(await app, request)
     },
   }
+}
+
+/** One request, with what such a host knows of its client. */
+export async function answerOnWorker(app: Pick<App, 'fetch'>, request: Request): Promise<Response> {
+  return app.fetch(request, {
+    // Set by the edge on every request; a client can't.
+    address: request.headers.get('cf-connecting-ip') ?? '0.0.0.0',
+    onClose: (tell) => request.signal.addEventListener('abort', tell, { once: true }),
+  })
 }

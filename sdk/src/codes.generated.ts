@@ -55,6 +55,7 @@ export const errorStatus = {
   source_not_allowed: 403,
   stale_epoch: 409,
   stream_limit: 429,
+  stream_unavailable: 501,
   suspended_by_operator: 403,
   teg_unavailable: 503,
   timed_out: 504,

@@ -65,6 +65,12 @@ export const floors: readonly Floor[] = [
     words: 'the floors below',
   },
   {
+    name: 'core/faas',
+    files: /^core\/faas\//,
+    may: [base, platform, wire, serviceRoot, domain, runtime],
+    words: 'the floors below, never a table: a bundle holds one line of one',
+  },
+  {
     name: 'tables',
     files: tables,
     may: [serviceRoot, /^core\/runtime\/define-/, /^functions\/[^/]+\/[^/]+$/, /^schedules\/[^/]+$/],
@@ -85,10 +91,30 @@ export const floors: readonly Floor[] = [
     words: 'the three tables, core, and the version in package.json',
   },
   {
+    name: 'containers/cert-writer, containers/operate',
+    files: /^containers\/(cert-writer|operate)\//,
+    may: [
+      base,
+      platform,
+      wire,
+      runtime,
+      /^core\/[a-z-]+\/migrations\.generated\.ts$/,
+      host,
+      /^package\.json$/,
+    ],
+    words: 'base, platform, wire, runtime, the baked migrations, the host: programs beside it',
+  },
+  {
+    name: 'stacks',
+    files: /^(stacks\/|sst\.config\.ts$)/,
+    may: [/^core\//, tables, /^package\.json$/],
+    words: 'the three tables and core; what it deploys it names by path',
+  },
+  {
     name: 'scripts',
     files: /^scripts\//,
-    may: [/^core\//, tables, host],
-    words: 'the tables as data, core, the host: tools of the developer',
+    may: [/^core\//, tables, host, /^stacks\//],
+    words: 'the tables as data, core, the host, stacks: tools of the developer',
   },
   { name: 'sdk', files: /^sdk\//, may: [], words: 'nothing of ours', packages: /^$/ },
 ]

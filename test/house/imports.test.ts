@@ -179,7 +179,7 @@ describe('the code', () => {
 
   test('names only files that exist', () => {
     const known = new Set(
-      readSources(['core', 'functions', 'schedules', 'containers', 'sdk', 'scripts', 'test']).map(
+      readSources(['core', 'functions', 'schedules', 'containers', 'sdk', 'scripts', 'stacks', 'test']).map(
         ({ path }) => path,
       ),
     )

@@ -43,4 +43,12 @@ export const readSource = (path: string): Source => ({ path, text: readFileSync(
 export const isGenerated = (path: string): boolean => /\.generated\.[a-z]+$/.test(path)
 
 /** Folders of hand-written code that the rules hold for. */
-export const codeFolders = ['core', 'functions', 'schedules', 'containers', 'sdk/src', 'scripts'] as const
+export const codeFolders = [
+  'core',
+  'functions',
+  'schedules',
+  'containers',
+  'sdk/src',
+  'scripts',
+  'stacks',
+] as const

@@ -89,7 +89,7 @@ export const requests: readonly TableRequest[] = [
     method: 'POST',
     path: '/echo/things',
     headers: json,
-    body: JSON.stringify({ name: 'x'.repeat(3000) }),
+    body: JSON.stringify({ name: 'x'.repeat(1_100_000) }),
     status: 413,
   },
   {
@@ -115,18 +115,35 @@ export const requests: readonly TableRequest[] = [
   { what: 'no route', method: 'GET', path: '/echo/none', status: 404 },
   { what: 'every byte', method: 'GET', path: '/echo/bytes', status: 200 },
   { what: 'two cookies', method: 'GET', path: '/echo/cookies', status: 200 },
+  { what: 'a reply that is made while it is sent', method: 'GET', path: '/echo/stream', status: 200 },
+  { what: 'a large reply', method: 'GET', path: '/echo/large', status: 200 },
+  {
+    what: 'a large body',
+    method: 'POST',
+    path: '/echo/length',
+    headers: { 'content-type': 'text/plain' },
+    body: 'ä'.repeat(500_000),
+    status: 200,
+  },
+  {
+    what: 'a document that is known already',
+    method: 'GET',
+    path: '/echo/known',
+    headers: { 'if-none-match': '"1"' },
+    status: 304,
+  },
+  {
+    what: 'a path with signs in it',
+    method: 'GET',
+    path: '/echo/names/a%2Fb%20%3F%23%C3%A4',
+    status: 200,
+  },
 ]
 
-/** Headers in which runtimes may not differ. */
-export const comparedHeaders = [
-  'content-type',
-  'cache-control',
-  'location',
-  'etag',
-  'allow',
-  'retry-after',
-  'www-authenticate',
-  'x-request-id',
-  'x-content-type-options',
-  'ratelimit-policy',
-]
+/** What is sent with a request of the table. */
+export const headersOf = (request: TableRequest): Record<string, string> => ({
+  'x-request-id': 'request-of-the-table',
+  accept: 'application/json',
+  ...(request.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(request.body)) }),
+  ...request.headers,
+})

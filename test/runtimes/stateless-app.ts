@@ -5,16 +5,19 @@ import { Reply } from '#core/base/reply.ts'
 import { type Context, idMaker, systemClock, systemRandom } from '#core/platform/context.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import { noDatabase } from '#core/platform/database/no-database.ts'
-import { silentLog } from '#core/platform/log.ts'
+import { silentLog } from '#core/platform/log-fields.ts'
 import { type App, composeApp } from '#core/runtime/compose-app.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 
 const { get, post, put, delete: remove } = rowsOf<Context>()
 const thing = z.strictObject({ name: z.string().min(1).max(40), tags: z.array(z.string()).optional() })
 
+/** Requests that wait, that were left by their clients, and streams that lost their readers. */
+const left = { waiting: 0, slow: 0, events: 0 }
+
 const echo = defineFunction<Context>({
   tag: 'echo',
-  bodyLimitBytes: 2048,
+  bodyLimitBytes: 1024 * 1024,
   rows: [
     get(
       '/things/:id',
@@ -82,6 +85,64 @@ const echo = defineFunction<Context>({
           },
         ),
     ),
+    get('/stream', { summary: 'Parts', callers: 'public', raw: 'text/plain' }, () => {
+      const parts = ['one ', 'zwölf ', 'three']
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          const part = parts.shift()
+          if (part === undefined) controller.close()
+          else controller.enqueue(new TextEncoder().encode(part))
+        },
+      })
+      return new Response(body, { headers: { 'content-type': 'text/plain; charset=utf-8' } })
+    }),
+    get('/events', { summary: 'Events', callers: 'public', raw: 'text/event-stream' }, () => {
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => controller.enqueue(new TextEncoder().encode('data: 1\n\n')),
+        cancel: () => {
+          left.events++
+        },
+      })
+      return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+    }),
+    get('/large', { summary: 'A megabyte', callers: 'public', reply: z.unknown() }, () => ({
+      text: 'ö'.repeat(500_000),
+    })),
+    post(
+      '/length',
+      {
+        summary: 'The length of a text',
+        callers: 'public',
+        text: true,
+        body: z.string(),
+        reply: z.unknown(),
+        idempotency: 'none',
+      },
+      ({ body }) => ({ length: body.length }),
+    ),
+    get('/known', { summary: 'A document', callers: 'public', reply: z.unknown() }, ({ header }) => {
+      const isKnown = header('if-none-match') === '"1"'
+      return new Reply(isKnown ? null : {}, { status: isKnown ? 304 : 200, headers: { etag: '"1"' } })
+    }),
+    get(
+      '/names/:name',
+      {
+        summary: 'Echoes a name',
+        callers: 'public',
+        params: z.strictObject({ name: z.string() }),
+        reply: z.unknown(),
+      },
+      ({ params }) => params,
+    ),
+    get('/slow', { summary: 'Waits to be left', callers: 'public', reply: z.unknown() }, async ({ ctx }) => {
+      left.waiting++
+      await new Promise<void>((resolve) =>
+        ctx.signal.addEventListener('abort', () => resolve(), { once: true }),
+      )
+      left.slow++
+      return {}
+    }),
+    get('/left', { summary: 'Who was left', callers: 'public', reply: z.unknown() }, () => left),
     get('/cookies', { summary: 'Two cookies', callers: 'public', raw: 'text/plain' }, () => {
       const response = new Response('Grüße', { headers: { 'content-type': 'text/plain; charset=utf-8' } })
       response.headers.append('set-cookie', 'a=1; Expires=Wed, 25 Nov 2026 00:00:00 GMT')
@@ -93,7 +154,8 @@ const echo = defineFunction<Context>({
 
 /** Composes it. An address may ask `perMinute` times. */
 export function statelessApp(perMinute = 1000): App {
-  const coordination = openInProcess()
+  // Its time stands still, so that what is left of a limit is the same on every host, fast or slow.
+  const coordination = openInProcess(() => 1000)
   return composeApp<Context>([{ prefix: '/echo', group: echo }], {
     resources: { db: noDatabase, coordination, clock: systemClock, random: systemRandom, log: silentLog },
     coordination,

@@ -17,7 +17,7 @@ export type Renewal = 'held' | 'lost' | 'unknown'
 
 /** Every method but the release of resources throws when called inside a database transaction. */
 export interface Coordination {
-  readonly kind: 'redis' | 'in-process'
+  readonly kind: 'redis' | 'in-process' | 'postgres'
   /** Takes a lease that nobody holds, or prolongs it where `token` holds it already. @returns whether `token` holds it now */
   acquireLease(name: string, token: string, ttlMs: number): Promise<boolean>
   /** Prolongs a lease that `token` holds. */

@@ -1,41 +1,7 @@
-/** How the server adapter reads values, so that rows look the same on every adapter. */
+/** How pg reads values: as every server adapter does. */
 import pg from 'pg'
+import { type Parse, valueReaders } from './value-types.ts'
 
-const BYTEA = 17
-const INT8 = 20
-const BYTEA_ARRAY = 1001
-const TEXT_ARRAY = 1009
-const INT8_ARRAY = 1016
-const DATE = 1082
-const DATE_ARRAY = 1182
-const INTERVAL = 1186
-const INTERVAL_ARRAY = 1187
-const NUMERIC_ARRAY = 1231
+const readerOf = valueReaders((oid) => pg.types.getTypeParser(oid as never, 'text') as Parse)
 
-type Parse = (text: string) => unknown
-
-const builtIn = (oid: number) => pg.types.getTypeParser(oid as never, 'text') as Parse
-const asText: Parse = (text) => text
-/** A Buffer is a Uint8Array that prints itself in another way: rows carry the plain kind. */
-const asBytes: Parse = (text) => new Uint8Array(builtIn(BYTEA)(text) as Uint8Array)
-const arrayOf = (parse: Parse): Parse => {
-  const each = (item: unknown): unknown =>
-    Array.isArray(item) ? item.map(each) : item === null ? null : parse(item as string)
-  return (text) => each(builtIn(TEXT_ARRAY)(text))
-}
-
-const parsers = new Map<number, Parse>([
-  [INT8, BigInt],
-  [INT8_ARRAY, arrayOf(BigInt)],
-  [BYTEA, asBytes],
-  [BYTEA_ARRAY, arrayOf(asBytes)],
-  [NUMERIC_ARRAY, arrayOf(asText)],
-  [DATE, asText],
-  [DATE_ARRAY, arrayOf(asText)],
-  [INTERVAL, asText],
-  [INTERVAL_ARRAY, arrayOf(asText)],
-])
-
-export const pgTypes: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number) => parsers.get(oid) ?? builtIn(oid)) as never,
-}
+export const pgTypes: pg.CustomTypesConfig = { getTypeParser: readerOf as never }

@@ -1,5 +1,5 @@
 /** One attempt at an endpoint: signed at its own time, bounded in time and size, without redirects. */
-import { OutboundError } from '#core/platform/outbound.ts'
+import { OutboundError } from '#core/platform/outbound-address.ts'
 import type { RegistryContext } from '../context.ts'
 import type { WebhookRow } from './queries.ts'
 import { type AttemptOutcome, errorOf, excerptOf, readRetryAfter } from './rules.ts'

@@ -1,5 +1,5 @@
 /** Makes a webhook: its address is judged, its secrets are made and shown this once. */
-import { OutboundError } from '#core/platform/outbound.ts'
+import { OutboundError } from '#core/platform/outbound-address.ts'
 import type { RegistryContext } from '../context.ts'
 import { fail, invalidField } from './errors.ts'
 import { ownerOf } from './find-webhook.ts'

@@ -56,6 +56,8 @@ export function databaseConformance(
   title: string,
   kind: Database['kind'],
   open: () => Promise<Database>,
+  /** An adapter without sessions says so where it is asked for a transaction. */
+  can: { readonly transactions: boolean } = { transactions: true },
 ): void {
   describe(title, () => {
     const schema = scratchSchema()
@@ -111,7 +113,24 @@ export function databaseConformance(
       })
     })
 
-    describe('a transaction', () => {
+    describe.skipIf(can.transactions)('without transactions', () => {
+      test('refuses one before anything is sent, and says what to use', async () => {
+        let began = false
+        const run = db.transaction(async () => {
+          began = true
+        })
+        await expect(run).rejects.toMatchObject({
+          code: 'needs_session',
+          message: expect.stringMatching(/neon-http .* no transactions: use DATABASE_DRIVER=neon .* or pg/),
+        })
+        expect(began).toBe(false)
+        await expect(db.bound(new AbortController().signal).transaction(async () => 1)).rejects.toThrow(
+          'no transactions',
+        )
+      })
+    })
+
+    describe.skipIf(!can.transactions)('a transaction', () => {
       test('commits what it wrote and gives back what the work gave', async () => {
         await clear()
         const given = await db.transaction(async (tx) => {
@@ -222,24 +241,28 @@ export function databaseConformance(
         await clear()
         const bound = db.bound(AbortSignal.abort(why))
         await expect(bound.query(insert, [1n, 1])).rejects.toBe(why)
-        await expect(bound.transaction((tx) => tx.query(insert, [2n, 1]))).rejects.toBe(why)
+        if (can.transactions)
+          await expect(bound.transaction((tx) => tx.query(insert, [2n, 1]))).rejects.toBe(why)
         expect(await count()).toBe(0n)
       })
 
-      test('rolls back the transaction it comes into, even after the last statement', async () => {
-        await clear()
-        for (const last of [true, false]) {
-          const controller = new AbortController()
-          const run = db.bound(controller.signal).transaction(async (tx) => {
-            await tx.query(insert, [1n, 1])
-            controller.abort(why)
-            if (!last) await tx.query(insert, [2n, 1])
-          })
-          await expect(run).rejects.toBe(why)
-        }
-        expect(await count()).toBe(0n)
-        expect(await db.query('select 1 as one')).toEqual([{ one: 1 }])
-      })
+      test.skipIf(!can.transactions)(
+        'rolls back the transaction it comes into, even after the last statement',
+        async () => {
+          await clear()
+          for (const last of [true, false]) {
+            const controller = new AbortController()
+            const run = db.bound(controller.signal).transaction(async (tx) => {
+              await tx.query(insert, [1n, 1])
+              controller.abort(why)
+              if (!last) await tx.query(insert, [2n, 1])
+            })
+            await expect(run).rejects.toBe(why)
+          }
+          expect(await count()).toBe(0n)
+          expect(await db.query('select 1 as one')).toEqual([{ one: 1 }])
+        },
+      )
 
       test('of an outer bound ends what an inner bound runs', async () => {
         const outer = new AbortController()

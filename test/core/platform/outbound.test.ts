@@ -1,16 +1,20 @@
 import type { LookupAddress } from 'node:dns'
 import { createServer, type RequestListener } from 'node:http'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { inTransactionScope } from '#core/platform/database/scope.ts'
-import { type Outbound, type OutboundOptions, openOutbound } from '#core/platform/outbound.ts'
+import { openOutbound } from '#core/platform/outbound.ts'
+import type { Outbound, OutboundOptions } from '#core/platform/outbound-client.ts'
+import { openOutbound as openOverHttps } from '#core/platform/outbound-https.ts'
 import { closeServer, listen } from '#core/runtime/to-node.ts'
 
 const opened: { close(): Promise<void> }[] = []
 afterEach(async () => {
   for (const thing of opened.splice(0).reverse()) await thing.close()
 })
+const openers = { 'over undici': openOutbound, 'of bundles': openOverHttps }
+let opener: (options: OutboundOptions) => Outbound = openOutbound
 const open = (options: OutboundOptions = {}): Outbound => {
-  const client = openOutbound(options)
+  const client = opener(options)
   opened.push(client)
   return client
 }
@@ -92,7 +96,11 @@ describe('outbound check', () => {
   })
 })
 
-describe('outbound send', () => {
+describe.each(Object.entries(openers))('outbound send %s', (_name, chosen) => {
+  beforeEach(() => {
+    opener = chosen
+  })
+
   const local: OutboundOptions = { allowHttp: true, allow: ['127.0.0.1/32'] }
 
   test('sends method, headers and body, and gives status, headers and bytes', async () => {

@@ -1,5 +1,5 @@
 /** Serves the pages that the links in mails lead to: one small form each, which calls the API as any client does. */
-import type { Pages } from '#core/runtime/compose-app.ts'
+import type { Pages } from './compose-app.ts'
 
 interface Field {
   readonly name: string

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Waits for the first certificates, makes the configuration, starts the look-out and becomes nginx.
+set -eu
+umask 077
+here=$(dirname "$0")
+. "$here/render.sh"
+: "${FEDERATION_PROXY_TOKEN:?}"
+mkdir -p "$run"
+
+# Other characters could say something to nginx or to sed.
+case $FEDERATION_PROXY_TOKEN in *[!A-Za-z0-9_-]*) echo 'FEDERATION_PROXY_TOKEN has characters beside A-Z a-z 0-9 _ -' >&2; exit 1 ;; esac
+case ${FEDERATION_PUBLIC_HOST:-} in *[!A-Za-z0-9.-]*) echo 'FEDERATION_PUBLIC_HOST is no host name' >&2; exit 1 ;; esac
+
+# cert-writer puts at least a placeholder there before it says that it is healthy.
+tries=0
+until [ -e "$identity/current/client_ca.pem" ]; do
+  tries=$((tries + 1))
+  [ $tries -le 120 ] || { echo 'no certificates came from cert-writer' >&2; exit 1; }
+  sleep 1
+done
+
+now=$(versions)
+render outbound.conf "$run/outbound.conf" "$now"
+render nginx.conf "$run/nginx.conf" "$now"
+nginx -t -q -c "$run/nginx.conf"
+touch "$run/looked"
+/bin/sh "$here/watch.sh" "$now" &
+unset FEDERATION_PROXY_TOKEN
+exec nginx -c "$run/nginx.conf" -g 'daemon off;'

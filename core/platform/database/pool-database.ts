@@ -1,0 +1,118 @@
+/** The Database port over a pool of connections; safe behind pgbouncer in transaction mode (no session state, no named statements). */
+import type pg from 'pg'
+import {
+  type Database,
+  lostConnection,
+  type Param,
+  type Queryable,
+  type Transaction,
+  type TransactionOptions,
+} from './database.ts'
+import { refuseInsideTransaction } from './scope.ts'
+import { transact } from './transact.ts'
+
+/** A statement that has not ended this long after its cancel request loses its connection. */
+const CANCEL_GRACE_MS = 1000
+
+/** A pool of a driver that speaks as pg does. */
+export interface DriverPool {
+  readonly pool: pg.Pool
+  /** Asks for the end of what runs on a connection. */
+  readonly interrupt: (client: pg.PoolClient) => void
+  /** Ends the connection itself: what waits on it fails as lost. */
+  readonly cut: (client: pg.PoolClient) => void
+  /** Puts a parameter into the form that the driver knows; absent: it knows all. */
+  readonly prepare?: (param: Param) => Param
+}
+
+/** The Database port over a pool. */
+export function poolDatabase(driver: DriverPool, signal?: AbortSignal, root?: Database): Database {
+  const { pool } = driver
+  const database: Database = {
+    kind: 'pg',
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    async query<R>(text: string, params: readonly Param[] = []) {
+      refuseInsideTransaction('A statement outside the transaction')
+      if (!signal) return (await pool.query(text, prepared(driver, params))).rows as R[]
+      return withClient(driver, signal, (client) => runOn(driver, client)<R>(text, params))
+    },
+    async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}) {
+      refuseInsideTransaction('A second transaction')
+      return withClient(driver, signal, (client) => transact(runOn(driver, client), signal, work, options))
+    },
+    bound: (next) => poolDatabase(driver, signal ? AbortSignal.any([signal, next]) : next, root ?? database),
+    get unbound() {
+      return root ?? database
+    },
+    async script(text) {
+      refuseInsideTransaction('A script')
+      await pool.query(text)
+    },
+    close: () => pool.end(),
+  }
+  return database
+}
+
+const prepared = ({ prepare }: DriverPool, params: readonly Param[]): unknown[] =>
+  prepare ? params.map(prepare) : (params as unknown[])
+
+const runOn =
+  (driver: DriverPool, client: pg.PoolClient): Queryable['query'] =>
+  async <R>(text: string, params: readonly Param[] = []) =>
+    (await client.query(text, prepared(driver, params))).rows as R[]
+
+/** Lends a connection; an abort sends a cancel request for whatever runs on it. */
+async function withClient<T>(
+  { pool, interrupt, cut }: DriverPool,
+  signal: AbortSignal | undefined,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await lend(pool, signal)
+  let grace: NodeJS.Timeout | undefined
+  const onAbort = () => {
+    interrupt(client)
+    grace = setTimeout(() => cut(client), CANCEL_GRACE_MS)
+  }
+  signal?.addEventListener('abort', onAbort, { once: true })
+  let broken: Error | undefined
+  try {
+    return await work(client)
+  } catch (error) {
+    if (lostConnection(error)) broken = error as Error
+    if (signal?.aborted) throw signal.reason
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+    clearTimeout(grace)
+    // A cancel request may still be under way: the connection must not be lent to somebody it would hit.
+    client.release(broken ?? (signal?.aborted ? true : undefined))
+  }
+}
+
+/** A connection of the pool; an abort ends the wait for one. */
+async function lend(pool: pg.Pool, signal: AbortSignal | undefined): Promise<pg.PoolClient> {
+  signal?.throwIfAborted()
+  const coming = pool.connect()
+  if (!signal) return coming
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason)
+      coming.then(
+        (client) => client.release(),
+        () => undefined,
+      )
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    const arrived = () => signal.removeEventListener('abort', onAbort)
+    coming.then(
+      (client) => {
+        arrived()
+        if (!signal.aborted) resolve(client)
+      },
+      (error) => {
+        arrived()
+        reject(error)
+      },
+    )
+  })
+}
