@@ -12,11 +12,12 @@ const embedded = [
   'test/house/**',
   'test/sdk/**',
   'test/runtimes/**',
+  'test/stacks/**',
   'test/containers/**',
   'test/core/base/**',
   'test/**/rules.test.ts',
   // They start hosts on the embedded database.
-  'test/journeys/{crash-under-load,main-job,payments,readme}.test.ts',
+  'test/journeys/{add-function,crash-under-load,main-job,payments,readme}.test.ts',
   // It moves its clock by hand and waits for no server: it is exact on the embedded engine alone.
   'test/core/runtime/run-schedules.test.ts',
 ]
