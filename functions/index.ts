@@ -30,6 +30,16 @@ export const registryDoors = {
     load: () => import('./registry/webhooks.ts'),
   },
   audit: { service: 'registry', prefix: `${API}/audit`, load: () => import('./registry/audit.ts') },
+  journal: {
+    service: 'registry',
+    prefix: `${API}/operator/journal`,
+    load: () => import('./registry/journal.ts'),
+  },
+  federation: {
+    service: 'registry',
+    prefix: `${API}/federation`,
+    load: () => import('./registry/federation.ts'),
+  },
   reactors: {
     service: 'registry',
     prefix: `${API}/operator/reactors`,

@@ -17,6 +17,12 @@ export const timetable = {
     interval: minutely,
     load: () => import('./genesis-grants.ts'),
   },
+  'ledger-auditor': {
+    service: 'registry',
+    everySeconds: 86_400,
+    interval: { minimum: 600, maximum: 604_800 },
+    load: () => import('./ledger-auditor.ts'),
+  },
   lexicon: {
     service: 'registry',
     everySeconds: 86_400,

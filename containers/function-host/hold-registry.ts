@@ -3,6 +3,7 @@ import type { Config } from '#core/platform/config.ts'
 import type { Resources } from '#core/platform/context.ts'
 import { openMailer } from '#core/platform/mail.ts'
 import { type Outbound, openOutbound } from '#core/platform/outbound.ts'
+import { openIdentityReader } from '#core/platform/spiffe/read-identity.ts'
 import { describeLine } from '#core/platform/tasks/line.ts'
 import type { RegistryResources } from '#core/registry/context.ts'
 import type { EventStoreClient } from '#core/registry/event-store-client.ts'
@@ -28,6 +29,7 @@ export async function holdRegistry(parts: HeldParts): Promise<Omit<RegistryResou
     config,
     teg,
     eventStore: parts.eventStore ?? null,
+    identity: config.IDENTITY_DIR === undefined ? null : openIdentityReader(config.IDENTITY_DIR),
     keys: await openKeyRing(resources, config.SECRET_KEY),
     mailer: openMailer(config),
     outbound: openWebhookClient(config),

@@ -56,6 +56,7 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
     return db
   }
   const registryDirect = config.DATABASE_URL ? config.DATABASE_DIRECT_URL : undefined
+  const tegDirect = config.TEG_DATABASE_URL ? config.TEG_DATABASE_DIRECT_URL : undefined
   const openEventStore = async (registry: Database | null): Promise<Database | null> => {
     if (!runsEventStore(config)) return null
     const own = config.EVENT_STORE_DATABASE_URL
@@ -66,7 +67,7 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
   const registry = wantsRegistry ? await open(config.DATABASE_URL, registryDirect, 'registry') : null
   return {
     registry,
-    teg: wantsTeg ? await open(config.TEG_DATABASE_URL, undefined, 'teg') : null,
+    teg: wantsTeg ? await open(config.TEG_DATABASE_URL, tegDirect, 'teg') : null,
     eventStore: await openEventStore(registry),
     async close() {
       for (const close of closers.reverse()) await close()

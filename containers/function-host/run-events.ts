@@ -1,5 +1,6 @@
 /** Everything of events that a registry process runs: relay, reactors, webhooks, WebSockets on its server; ended in the right order. */
-import type { Server } from 'node:http'
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { backgroundCall } from '#core/platform/background-call.ts'
 import { idMaker } from '#core/platform/context.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
@@ -19,6 +20,8 @@ export interface Events {
   wake(): void
   /** Tells that a webhook has something due. */
   deliver(): void
+  /** True while the relay takes nothing from the TEG, because its outbox contradicts the journal. */
+  halted(): boolean
   /** WebSockets held now. */
   sockets(): number
   /** Ends WebSockets (1012) and SSE streams; to be called before the server is closed, which waits for them. */
@@ -27,36 +30,46 @@ export interface Events {
   stop(): Promise<void>
 }
 
+/** Where upgrades come from, and how the client's address is read there (by default behind TRUSTED_PROXIES). */
+export interface Doorway {
+  readonly upgrades: EventEmitter
+  readonly addressOf?: (incoming: IncomingMessage) => string
+}
+
 /** Starts them. An upgrade counts as a request in its caller's tier. */
-export async function runEvents(resources: RegistryResources, server: Server): Promise<Events> {
+export async function runEvents(resources: RegistryResources, doorways: readonly Doorway[]): Promise<Events> {
   const { config, clock, random, log, coordination, feed } = resources
   const open = (name: string, signal: AbortSignal): RegistryContext => ({
     ...resources,
     ...backgroundCall(resources, name, signal),
   })
   const { signal } = new AbortController()
-  const sockets = attachSockets(server, {
+  const ports = {
     feed,
-    authenticate: (token) => readCaller(open('sockets', signal), token),
-    redeemTicket: (ticket) => redeemTicket(resources, ticket),
+    authenticate: (token: string) => readCaller(open('sockets', signal), token),
+    redeemTicket: (ticket: string) => redeemTicket(resources, ticket),
     publicUrls: [config.PUBLIC_URL, ...config.PUBLIC_URL_ALIASES.split(',').map((url) => url.trim())],
     coordination,
     tierOf: tierReader(resources),
-    addressOf: addressReader(config.TRUSTED_PROXIES),
     newId: idMaker(clock, random),
     now: clock.now,
     random,
     log,
-  })
+  }
+  const byProxies = addressReader(config.TRUSTED_PROXIES)
+  const held = doorways.map(({ upgrades, addressOf = byProxies }) =>
+    attachSockets(upgrades, { ...ports, addressOf }),
+  )
   const relay = await startRelay(resources)
   const deliveries = await startDeliveries(resources)
   const reactors = await startReactors<RegistryContext>({ reactions, store: reactorStore, open }, resources)
   return {
     wake: relay.wake,
     deliver: deliveries.wake,
-    sockets: sockets.count,
+    halted: relay.halted,
+    sockets: () => held.reduce((sum, sockets) => sum + sockets.count(), 0),
     async drain() {
-      await sockets.close()
+      await Promise.all(held.map((sockets) => sockets.close()))
       await feed.close()
     },
     async stop() {

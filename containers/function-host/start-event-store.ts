@@ -1,17 +1,20 @@
 /** Runs the EventStore of this process, and finds the way to the one that a registry tells its events to. */
 import { randomBytes } from 'node:crypto'
+import type { Server as HttpsServer } from 'node:https'
 import { parseVerifier } from '#core/base/tlog/note.ts'
 import type { EventStoreContext, EventStoreResources } from '#core/event-store/context.ts'
 import { type Config, ConfigError, runsService } from '#core/platform/config.ts'
 import { idMaker, type Resources, systemClock, systemRandom } from '#core/platform/context.ts'
 import { openIdentityFetch } from '#core/platform/identity-fetch.ts'
 import type { Log } from '#core/platform/log.ts'
+import { EVENT_STORE_PEER, openSidecar } from '#core/platform/open-sidecar.ts'
 import type { Forwarding } from '#core/registry/forward/forward-events.ts'
 import { type EventStoreClientOptions, openEventStoreClient } from '#core/registry/open-event-store-client.ts'
 import type { App } from '#core/runtime/compose-app.ts'
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { buildEventStore } from './build-event-store.ts'
+import { openTls } from './serve-tls.ts'
 
 interface StoreServer {
   readonly port: number
@@ -51,7 +54,12 @@ export async function startEventStore(start: EventStoreStart): Promise<LocalStor
   })
   const end = () => resources.heads.end()
   if (!isOwn) return { app, resources, token, service: null, end }
-  const server = toNode(app, { newId: idMaker(systemClock, systemRandom), draining })
+  const tls = config.EVENT_STORE_TLS_DIR
+    ? openTls(config.EVENT_STORE_TLS_DIR, base.clock.now, base.log)
+    : null
+  const newId = idMaker(systemClock, systemRandom)
+  const server = toNode(app, { newId, draining, ...(tls ? { tls: tls.options, peerOf: tls.peerOf } : {}) })
+  const rest = tls?.keepFresh(server as HttpsServer)
   const port = await listen(server, config.EVENT_STORE_PORT, config.BIND_ADDRESS)
   const service: StoreServer = {
     port,
@@ -59,7 +67,7 @@ export async function startEventStore(start: EventStoreStart): Promise<LocalStor
       await end()
       await closeServer(server, deadlineMs)
     },
-    stop: async () => undefined,
+    stop: async () => rest?.(),
   }
   return { app, resources, token, service, end }
 }
@@ -93,6 +101,10 @@ function overLocal(local: LocalStore): Forwarding {
 function remoteOptions(config: Config): EventStoreClientOptions {
   const { EVENT_STORE_IDENTITY_DIR: folder, EVENT_STORE_URL: baseUrl = '' } = config
   const token = config.EVENT_STORE_SERVICE_TOKEN ?? null
+  const { FEDERATION_PROXY_URL: url, FEDERATION_PROXY_TOKEN: proxyToken } = config
+  // The sidecar shows this registry's identity, and reaches what begins with https: only.
+  if (folder === undefined && url && proxyToken && baseUrl.startsWith('https:'))
+    return { token, baseUrl, fetch: openSidecar({ url, token: proxyToken }).fetchFor(EVENT_STORE_PEER) }
   if (folder === undefined) return { token, baseUrl, fetch: (request) => fetch(request) }
   return { token, baseUrl, fetch: openIdentityFetch(folder).fetch }
 }

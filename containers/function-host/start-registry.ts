@@ -5,6 +5,8 @@ import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.t
 import type { Config } from '#core/platform/config.ts'
 import { idMaker, type Resources } from '#core/platform/context.ts'
 import type { Metrics } from '#core/platform/metrics.ts'
+import { emitEvent } from '#core/platform/outbox.ts'
+import { openVerifier } from '#core/platform/spiffe/open-verifier.ts'
 import { keepLeases } from '#core/platform/tasks/keep-leases.ts'
 import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
 import { ensureOperatorKey } from '#core/registry/accounts/credentials/ensure-operator-key.ts'
@@ -16,8 +18,10 @@ import { startForwarder } from '#core/registry/forward/start-forwarder.ts'
 import { sweepGrants } from '#core/registry/grants/sweep-grants.ts'
 import { sendDueMails } from '#core/registry/mail/send-due-mails.ts'
 import { postFees } from '#core/registry/settings/post-fees.ts'
+import { taskFailed } from '#core/registry/tasks/events.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { readBacklog } from '#core/registry/webhooks/tidy-webhooks.ts'
+import type { App } from '#core/runtime/compose-app.ts'
 import { fallBackLease } from '#core/runtime/leases/fall-back-lease.ts'
 import { type LeaseSettings, type LeaseStore, leaseSettingsOf } from '#core/runtime/leases/hold-lease.ts'
 import { systemTime } from '#core/runtime/leases/time.ts'
@@ -27,9 +31,11 @@ import { timetable } from '#schedules/index.ts'
 import { buildRegistry } from './build-registry.ts'
 import { type Events, runEvents } from './run-events.ts'
 import { openIsolation } from './run-isolated.ts'
+import { buildFederation, type FederationServer } from './serve-federation.ts'
 import { serveLog } from './serve-log.ts'
 import type { LocalStore } from './start-event-store.ts'
 import { tellReadiness } from './tell-readiness.ts'
+import { writePeers } from './write-peers.ts'
 
 export interface RunningService {
   readonly port: number
@@ -89,7 +95,9 @@ export async function startRegistry(
     trustedProxies: config.TRUSTED_PROXIES,
     draining: start.draining,
   })
-  events = await runEvents(resources, server)
+  const federation = openFederation(start, app, newId)
+  events = await runEvents(resources, [{ upgrades: server }, ...(federation ? [federation] : [])])
+  const peers = writePeers(config, base.log)
   const forwarder = start.forwarding && (await startForwarder(resources, start.forwarding, start.metrics))
   const open = (name: string, signal: AbortSignal): RegistryContext => ({
     ...resources,
@@ -103,7 +111,9 @@ export async function startRegistry(
     timetable,
     resources: base,
     contextOf: (context) => ({ ...resources, ...context }),
-    runs: keepRuns(base, 'registry', lease.giveUpMs),
+    runs: keepRuns(base, 'registry', lease.giveUpMs, (tx, run) =>
+      emitEvent(tx, { newId, time: base.clock.fixed }, taskFailed(run)),
+    ),
     leases: leasesOf(base, lease),
     holder: start.holder,
     ...(isolation ? { isolated: isolation.run } : {}),
@@ -118,8 +128,16 @@ export async function startRegistry(
     {},
     'max',
   )
+  start.metrics.gauge(
+    'relay_halted',
+    "1 while the TEG's outbox contradicts the journal.",
+    () => (events?.halted() ? 1 : 0),
+    {},
+    'max',
+  )
   start.metrics.gauge('websocket_clients', 'WebSockets held now.', () => events?.sockets() ?? 0, {}, 'sum')
   const port = await listen(server, config.REGISTRY_PORT, config.BIND_ADDRESS)
+  if (federation) await listen(federation.server, config.FEDERATION_INTERNAL_PORT, config.BIND_ADDRESS)
   // When nothing else can fail any more: a key that was made and not shown would be lost.
   const newOperatorKey = await ensureOperatorKey(resources)
   const starting = new AbortController()
@@ -129,12 +147,15 @@ export async function startRegistry(
     newOperatorKey,
     async drain(deadlineMs) {
       // First no new connection: a client that is told to come again must not come to this process.
-      const closed = closeServer(server, deadlineMs)
+      const closed = [server, ...(federation ? [federation.server] : [])].map((one) =>
+        closeServer(one, deadlineMs),
+      )
       await start.eventStore?.end()
       await events?.drain()
-      await closed
+      await Promise.all(closed)
     },
     async stop() {
+      peers?.stop()
       starting.abort(new Error('The host is stopping'))
       await schedules.stop()
       await isolation?.close()
@@ -144,6 +165,14 @@ export async function startRegistry(
       await prepared
     },
   }
+}
+
+/** The port of nginx-federation, where the configuration has its token. Without an identity nobody is a peer there. */
+function openFederation(start: RegistryStart, app: App, newId: () => string): FederationServer | null {
+  const { FEDERATION_PROXY_TOKEN: token, IDENTITY_DIR: folder } = start.config
+  if (token === undefined) return null
+  const verifier = folder === undefined ? null : openVerifier(folder, start.resources.clock.now)
+  return buildFederation({ app, token, verifier, newId, draining: start.draining })
 }
 
 /** Leases in Redis with the database behind; without Redis in the database, because other workers may share that. */

@@ -48,7 +48,16 @@ export interface ServiceCaller {
   readonly name: string
 }
 
-export type Caller = Anonymous | Developer | AgentCaller | OperatorCaller | ServiceCaller
+/** A workload of a federation, by the SPIFFE ID of its certificate. */
+export interface PeerCaller {
+  readonly kind: 'peer'
+  readonly spiffeId: string
+  readonly trustDomain: string
+  /** The registry that the ID names; null: another kind of workload. */
+  readonly registry: string | null
+}
+
+export type Caller = Anonymous | Developer | AgentCaller | OperatorCaller | ServiceCaller | PeerCaller
 
 /** The name under which a caller is limited and its idempotency keys are kept. */
 export function principalOf(caller: Caller): string | null {
@@ -63,6 +72,8 @@ export function principalOf(caller: Caller): string | null {
       return `operator:${caller.account ?? caller.key}`
     case 'service':
       return `service:${caller.name}`
+    case 'peer':
+      return `peer:${caller.spiffeId}`
   }
 }
 

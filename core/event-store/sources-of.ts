@@ -5,10 +5,12 @@ import type { Config } from '#core/platform/config.ts'
 type Settings = Pick<Config, 'EVENT_STORE_TOKEN_SOURCES' | 'REGISTRY_NAME'>
 
 /**
- * The beginnings of a caller's sources. The one seam for identities: the holder of the service token speaks for the
- * sources that the configuration gives it (absent: those of the registry of this name), everybody else for none.
+ * The beginnings of a caller's sources. The one seam for identities: a registry speaks for the sources that its SPIFFE ID
+ * names, the holder of the service token for those that the configuration gives it (absent: those of the registry of this
+ * name), everybody else for none.
  */
 export function sourcesOf(caller: Caller, settings: Settings): readonly string[] {
+  if (caller.kind === 'peer') return caller.registry === null ? [] : [`/registries/${caller.registry}/`]
   if (caller.kind !== 'service') return []
   const given = settings.EVENT_STORE_TOKEN_SOURCES.split(',')
     .map((item) => item.trim())
@@ -25,4 +27,5 @@ export const coversSource = (beginnings: readonly string[], source: string): boo
   )
 
 /** What the caller is called in evidence and erasures. */
-export const actorOf = (caller: Caller): string => (caller.kind === 'service' ? caller.name : caller.kind)
+export const actorOf = (caller: Caller): string =>
+  caller.kind === 'service' ? caller.name : caller.kind === 'peer' ? caller.spiffeId : caller.kind

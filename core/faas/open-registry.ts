@@ -44,6 +44,8 @@ export async function openRegistry(
     config,
     teg: openTegClient({ token, newId: idMaker(clock, random), baseUrl: tegUrl, fetch: callTeg }),
     eventStore: null,
+    // A function has no certificate of the stack: peers come in over nginx-federation.
+    identity: null,
     keys: await openKeyRing(base, config.SECRET_KEY),
     mailer: openMailer(config),
     outbound,

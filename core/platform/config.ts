@@ -6,6 +6,7 @@ import { parseRate } from '#core/base/amount.ts'
 import { flag, type KeySpec, key, listOf, port, url, whole } from './config-shapes.ts'
 import { eventStoreFaults, eventStoreKeys, isNamed } from './event-store-config.ts'
 import { faasFaults, faasKeys } from './faas-config.ts'
+import { federationFaults, federationKeys } from './federation-config.ts'
 
 const rate = (min: string, max: string, words: string) =>
   z.string().refine((text) => inRate(text, min, max), { error: words })
@@ -83,6 +84,11 @@ export const configKeys = {
     { secret: true },
   ),
   TEG_DATABASE_URL: key(url(['postgres:', 'postgresql:']), 'TEG database.', { secret: true }),
+  TEG_DATABASE_DIRECT_URL: key(
+    url(['postgres:', 'postgresql:']),
+    'The same database as the owner of its tables: migrations. Default: TEG_DATABASE_URL.',
+    { secret: true },
+  ),
   DATABASE_POOL: key(whole(1, 100), 'Most connections of a worker to its database.', { default: '10' }),
   REDIS_URL: key(url(['redis:', 'rediss:']), 'Redis shared by all workers.', { secret: true }),
   TEG_URL: key(url(['http:', 'https:']), 'Address of the TEG; absent: it runs in this process.'),
@@ -92,6 +98,7 @@ export const configKeys = {
     { secret: true },
   ),
   ...eventStoreKeys,
+  ...federationKeys,
   ...faasKeys,
   MINTING_AUTHORITY: key(
     z.enum(['disabled', 'teg-layer'], { error: 'must be disabled (federated) or teg-layer (standalone)' }),
@@ -260,7 +267,11 @@ function crossFaults(config: Config): string[] {
     if (teg) needs('TEG_DATABASE_URL', 'the TEG must not fall back to an embedded database')
     else if (registry) needs('TEG_URL', 'the registry must not fall back to an embedded TEG')
   }
-  faults.push(...eventStoreFaults(config, isAbsent), ...faasFaults(config, isAbsent))
+  faults.push(
+    ...eventStoreFaults(config, isAbsent),
+    ...federationFaults(isAbsent),
+    ...faasFaults(config, isAbsent),
+  )
   const embedded =
     (registry && isAbsent('DATABASE_URL')) ||
     (!registry && runsService(config, 'event-store') && isAbsent('EVENT_STORE_DATABASE_URL')) ||

@@ -16,8 +16,11 @@ export interface FollowOptions {
   readonly after: bigint
   /** Patterns of types; null: all. */
   readonly types: readonly string[] | null
-  /** Takes one event. False pauses the follower until `resume`; the event given counts as taken. */
-  readonly deliver: (event: FeedEvent) => boolean
+  /**
+   * Takes one event; `more`: others may follow in this moment. False pauses the follower until `resume`; the event given
+   * counts as taken.
+   */
+  readonly deliver: (event: FeedEvent, more: boolean) => boolean
 }
 
 export interface Follower {

@@ -37,6 +37,10 @@ export const eventStoreKeys = {
   EVENT_STORE_PORT: key(port, 'Port of the EventStore where it runs as a service of its own.', {
     default: '8090',
   }),
+  EVENT_STORE_TLS_DIR: key(
+    z.string().min(1),
+    'Folder of an identity (as cert-writer writes it) with which the EventStore serves TLS itself; registries then show theirs, and its SPIFFE ID says for which sources each speaks.',
+  ),
   EVENT_STORE_TOKEN_SOURCES: key(
     z.string().refine((text) => listOf(text).every(isSource), {
       error: 'must be beginnings of sources, comma separated, such as /registries/north/',
@@ -67,6 +71,8 @@ export const eventStoreKeys = {
   ),
 } as const satisfies Record<string, KeySpec>
 
+type IsAbsent = (name: keyof typeof eventStoreKeys | 'FEDERATION_PROXY_URL') => boolean
+
 /** What this file needs of a configuration. */
 interface Settings {
   readonly NINEFOLD_PROFILE: 'embedded' | 'containers' | 'faas'
@@ -95,10 +101,7 @@ export function runsEventStore(config: Settings): boolean {
 }
 
 /** @param isAbsent tells whether the environment gave a key: a malformed value is told elsewhere, as malformed */
-export function eventStoreFaults(
-  config: Settings,
-  isAbsent: (name: keyof typeof eventStoreKeys) => boolean,
-): string[] {
+export function eventStoreFaults(config: Settings, isAbsent: IsAbsent): string[] {
   const faults: string[] = []
   const isLocal = runsEventStore(config)
   const registry = isNamed(config.HOST_SERVICES, 'registry')
@@ -119,24 +122,24 @@ export function eventStoreFaults(
         'EVENT_STORE_URL: is required under NINEFOLD_PROFILE=containers with EVENT_STORE_ENABLED=true (or name event-store in HOST_SERVICES, with EVENT_STORE_DATABASE_URL)',
       )
   }
-  if (!registry && isLocal && isAbsent('EVENT_STORE_SERVICE_TOKEN'))
+  if (!registry && isLocal && isAbsent('EVENT_STORE_SERVICE_TOKEN') && isAbsent('EVENT_STORE_TLS_DIR'))
     faults.push(
-      'EVENT_STORE_SERVICE_TOKEN: is required where the EventStore is a service of its own (or EVENT_STORE_SERVICE_TOKEN_FILE)',
+      'EVENT_STORE_SERVICE_TOKEN: is required where the EventStore is a service of its own (or EVENT_STORE_SERVICE_TOKEN_FILE, or EVENT_STORE_TLS_DIR)',
     )
   if (registry && config.EVENT_STORE_ENABLED && !isAbsent('EVENT_STORE_URL'))
     faults.push(...remoteFaults(config, isAbsent))
   return faults
 }
 
-function remoteFaults(config: Settings, isAbsent: (name: keyof typeof eventStoreKeys) => boolean): string[] {
+function remoteFaults(config: Settings, isAbsent: IsAbsent): string[] {
   if (!config.EVENTSTORE_MTLS_REQUIRED)
     return isAbsent('EVENT_STORE_SERVICE_TOKEN') && isAbsent('EVENT_STORE_IDENTITY_DIR')
       ? ['EVENT_STORE_SERVICE_TOKEN: is required with EVENT_STORE_URL where no identity is configured']
       : []
   const faults: string[] = []
-  if (isAbsent('EVENT_STORE_IDENTITY_DIR'))
+  if (isAbsent('EVENT_STORE_IDENTITY_DIR') && isAbsent('FEDERATION_PROXY_URL'))
     faults.push(
-      'EVENT_STORE_IDENTITY_DIR: is required with EVENT_STORE_URL while EVENTSTORE_MTLS_REQUIRED=true: no identity source is configured',
+      'EVENT_STORE_IDENTITY_DIR: is required with EVENT_STORE_URL while EVENTSTORE_MTLS_REQUIRED=true: no identity source is configured (or FEDERATION_PROXY_URL, through which nginx-federation shows it)',
     )
   if (config.EVENT_STORE_URL?.startsWith('http:'))
     faults.push('EVENT_STORE_URL: must begin with https:// while EVENTSTORE_MTLS_REQUIRED=true')

@@ -13,7 +13,11 @@ export interface Emission {
 }
 
 /** Appends an event to registry.outbox. The relay takes it into the journal after the commit. */
-export async function emitEvent(tx: Transaction, ctx: Context, event: Emission): Promise<void> {
+export async function emitEvent(
+  tx: Transaction,
+  ctx: Pick<Context, 'newId' | 'time'>,
+  event: Emission,
+): Promise<void> {
   await tx.query(
     `insert into registry.outbox (id, type, subject, data, audience, occurred_at)
      values ($1, $2, $3, $4::json, $5::uuid[], coalesce($6::timestamptz, clock_timestamp()))`,

@@ -4,6 +4,7 @@ import type { Context, Resources } from '#core/platform/context.ts'
 import type { EventFeed } from '#core/platform/event-feed.ts'
 import type { Mailer } from '#core/platform/mail.ts'
 import type { Outbound } from '#core/platform/outbound.ts'
+import type { IdentityReader } from '#core/platform/spiffe/read-identity.ts'
 import type { TaskLine } from '#core/platform/tasks/line.ts'
 import type { EventStoreClient } from './event-store-client.ts'
 import type { KeyRing } from './keys/key-ring.ts'
@@ -15,6 +16,8 @@ export interface RegistryResources extends Resources {
   /** Null where this registry tells its events to no EventStore. */
   readonly eventStore: EventStoreClient | null
   readonly keys: KeyRing
+  /** How the SPIFFE identity stands; null where none is configured. */
+  readonly identity: IdentityReader | null
   /** Live events of this process, read from the journal. */
   readonly feed: EventFeed
   readonly mailer: Mailer

@@ -1,5 +1,5 @@
 /** The registry's way to the EventStore: the same requests in process and over HTTP. */
-import type { AppendReply, ConsistencyProof } from '#core/wire/event-store.ts'
+import type { AppendReply, Audit, ConsistencyProof, SourceHead } from '#core/wire/event-store.ts'
 
 /** What a call carries along. */
 export interface EventStoreCall {
@@ -46,6 +46,10 @@ export interface EventStoreClient {
   append(call: EventStoreCall, events: readonly ForwardedEvent[]): Promise<AppendReply>
   /** @throws EventStoreRefusal, EventStoreAway */
   proveConsistency(call: EventStoreCall, first: number, second: number): Promise<ConsistencyProof>
+  /** What a source has told. @throws EventStoreRefusal, EventStoreAway */
+  findHead(call: EventStoreCall, source: string): Promise<SourceHead>
+  /** Has it recompute its whole log; takes as long as that does. @throws EventStoreRefusal, EventStoreAway */
+  audit(call: EventStoreCall): Promise<Audit>
   /** True when it answers. */
   ping(call: EventStoreCall): Promise<boolean>
 }

@@ -660,6 +660,48 @@ alter table registry.reactor_cursors
 alter table registry.reactor_parked add column replay_at timestamptz;
 create index reactor_parked_due on registry.reactor_parked (reactor, replay_at) where replay_at is not null;
 ` },
+  { name: "0100-lives.sql", sql: `-- Lives of the journal. After a restore from a backup its sources go on under names of their own (<source>#<label>) and count
+-- from 1 again, so that no number that was told before is ever told twice. A life begins when registry.incarnation is raised.
+alter table registry.incarnation
+  add column reason text,              -- why it was raised; null once the life has begun
+  add column identity text;            -- of the database that the rows stand in: a copy in another one is a restore
+create table registry.journal_lives (
+  number integer primary key check (number >= 0),
+  label text not null unique,          -- empty for the first one
+  first_index bigint not null check (first_index > 0),
+  -- The services' counts (registry.journal_sources.sequence) when it began, and what makes a count a sourcesequence.
+  registry_after bigint not null,
+  registry_shift bigint not null,
+  teg_after bigint not null,
+  teg_shift bigint not null,
+  reason text not null,
+  begun_at timestamptz not null
+);
+insert into registry.journal_lives
+select i.number, '', 1, 0, 0, 0, 0, 'the beginning', clock_timestamp() from registry.incarnation i;
+create trigger journal_lives_append_only before update or delete or truncate on registry.journal_lives
+  for each statement execute function registry.refuse_journal_change();
+-- Rows that the EventStore could not be told under their own name and number, because both had been used in a life that the
+-- restored database did not know of. They are told under these. A later life may have to say it once more.
+create table registry.journal_retold (
+  index bigint not null references registry.journal (index),
+  life integer not null references registry.journal_lives (number),
+  source text not null,
+  sourcesequence bigint not null check (sourcesequence > 0),
+  primary key (index, life),
+  constraint journal_retold_source unique (source, sourcesequence)
+);
+create trigger journal_retold_append_only before update or delete or truncate on registry.journal_retold
+  for each statement execute function registry.refuse_journal_change();
+-- The row behind the forwarder's place whose number the EventStore holds with other content.
+alter table registry.forwarder add column refused_index bigint;
+` },
+  { name: "0101-ledgers.sql", sql: `-- Which EventStore a receipt is of: whoever tells the whole journal to another one begins a new count, and the receipts of the
+-- one before stay as evidence.
+alter table registry.forwarder add column ledger integer not null default 0;
+alter table registry.ledger_receipts add column ledger integer not null default 0;
+alter table registry.ledger_receipts drop constraint ledger_receipts_pkey, add primary key (index, ledger);
+` },
   { name: "0110-coordination.sql", sql: `-- What instances share where there is no Redis. It may be lost at any time: a crash of the server empties it.
 create unlogged table registry.rate_marks (
   key text primary key,
@@ -673,5 +715,29 @@ create unlogged table registry.cached_texts (
   value bytea not null,
   until timestamptz not null
 );
+` },
+  { name: "0120-roles.sql", sql: `-- Rights of roles, where the operator has made them: ninefold_registry runs the registry, ninefold_auditor reads. Neither
+-- owns a table, so that neither can take a trigger away; the owner runs the migrations.
+do $$
+begin
+  if exists (select from pg_roles r where r.rolname = 'ninefold_auditor') then
+    grant usage on schema registry to ninefold_auditor;
+    grant select on registry.journal, registry.journal_head, registry.journal_sources, registry.ledger_receipts,
+      registry.policy_sets, registry.audit_trail, registry.audit_reports, registry.agents, registry.agent_versions,
+      registry.ratings, registry.settings, registry.settings_state, registry.task_runs, registry.task_epochs,
+      registry.task_leases, registry.grants_due, registry.migrations to ninefold_auditor;
+  end if;
+  if exists (select from pg_roles r where r.rolname = 'ninefold_registry') then
+    grant usage on schema registry to ninefold_registry;
+    grant select, insert, update, delete on all tables in schema registry to ninefold_registry;
+    grant usage, select on all sequences in schema registry to ninefold_registry;
+    alter default privileges in schema registry grant select, insert, update, delete on tables to ninefold_registry;
+    alter default privileges in schema registry grant usage, select on sequences to ninefold_registry;
+    -- History: rows are added, never changed, whatever became of a trigger.
+    revoke update, delete on registry.journal, registry.ledger_receipts, registry.policy_sets, registry.audit_trail,
+      registry.audit_reports, registry.ratings from ninefold_registry;
+    revoke insert, update, delete on registry.migrations from ninefold_registry;
+  end if;
+end $$;
 ` },
 ]

@@ -18,16 +18,17 @@ export interface EventStoreClientOptions {
 }
 
 const TIMEOUT_MS = 30_000
+const AUDIT_TIMEOUT_MS = 600_000
 /** Statuses that a repeat may change. */
 const PASSING = new Set([401, 408, 425, 429])
 
 export function openEventStoreClient(options: EventStoreClientOptions): EventStoreClient {
   const base = (options.baseUrl ?? 'http://event-store').replace(/\/$/, '')
-  const request = (call: EventStoreCall, path: string, body: unknown) =>
+  const request = (call: EventStoreCall, path: string, body: unknown, timeoutMs = TIMEOUT_MS) =>
     new Request(base + path, {
       method: body === undefined ? 'GET' : 'POST',
       body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.any([call.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      signal: AbortSignal.any([call.signal, AbortSignal.timeout(timeoutMs)]),
       headers: {
         'x-request-id': call.requestId,
         ...(options.token === null ? {} : { authorization: `Bearer ${options.token}` }),
@@ -39,9 +40,10 @@ export function openEventStoreClient(options: EventStoreClientOptions): EventSto
     path: string,
     shape: S,
     body?: unknown,
+    timeoutMs?: number,
   ): Promise<z.output<S>> => {
     refuseInsideTransaction('A call to the EventStore')
-    const { status, text } = await send(options, request(call, path, body))
+    const { status, text } = await send(options, request(call, path, body, timeoutMs))
     const json = parseJson(text)
     if (status === 200) {
       const parsed = shape.safeParse(json)
@@ -57,6 +59,9 @@ export function openEventStoreClient(options: EventStoreClientOptions): EventSto
     append: (call, events) => ask(call, '/events', wire.AppendReply, { events }),
     proveConsistency: (call, first, second) =>
       ask(call, `/proofs/consistency?first=${first}&second=${second}`, wire.ConsistencyProof),
+    findHead: (call, source) =>
+      ask(call, `/events/head?source=${encodeURIComponent(source)}`, wire.SourceHead),
+    audit: (call) => ask(call, '/audit', wire.Audit, undefined, AUDIT_TIMEOUT_MS),
     async ping(call) {
       refuseInsideTransaction('A call to the EventStore')
       try {

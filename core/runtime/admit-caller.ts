@@ -9,17 +9,23 @@ const words: Record<CallerKind, string> = {
   operator: 'an operator key (nfo_) or the session of an account with the role operator',
   auditor: 'an auditor key (nfo_) or the session of an account with the role auditor',
   service: 'the service token',
+  peer: 'the client certificate of a peer, over the federation port',
 }
 
 const isKind = (caller: Caller, kind: CallerKind): boolean =>
   kind === 'operator' || kind === 'auditor' ? hasRole(caller, kind) : caller.kind === kind
+
+const isPeerOnly = (rule: readonly CallerKind[]) => rule.every((kind) => kind === 'peer')
 
 /** The refusal of a caller, or null: 401 without credential, 403 insufficient_scope for a wrong kind or a lacking scope. */
 export function admit(rule: CallerRule, scope: Scope | undefined, caller: Caller): Problem | null {
   if (rule === 'public') return null
   const needed = rule.map((kind) => words[kind]).join(', or ')
   if (caller.kind === 'anonymous')
-    return fail('unauthenticated', `This route needs ${needed}, as "Authorization: Bearer ...".`)
+    return fail(
+      'unauthenticated',
+      `This route needs ${needed}${isPeerOnly(rule) ? '' : ', as "Authorization: Bearer ..."'}.`,
+    )
   if (!rule.some((kind) => isKind(caller, kind)))
     return fail(
       'insufficient_scope',
@@ -45,6 +51,8 @@ function describe(caller: Caller): string {
       return `an ${caller.roles.join(' and ') || 'operator'} key`
     case 'service':
       return 'a service'
+    case 'peer':
+      return 'a peer'
     case 'anonymous':
       return 'nobody'
   }

@@ -1,6 +1,6 @@
 /** What a function file exports: rows of method, path, caller, shapes and one call into a verb. No host is known here. */
 import type { z } from 'zod'
-import type { Caller, Scope } from '#core/base/caller.ts'
+import type { Caller, PeerCaller, Scope } from '#core/base/caller.ts'
 import type { ErrorTable, Problem } from '#core/base/errors.ts'
 import type { Reply } from '#core/base/reply.ts'
 import type { Context } from '#core/platform/context.ts'
@@ -8,7 +8,7 @@ import type { Context } from '#core/platform/context.ts'
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 /** `public`: anybody; a credential is still read when there is one. Otherwise any one of the kinds listed. */
 export type CallerRule = 'public' | readonly CallerKind[]
-export type CallerKind = 'developer' | 'agent' | 'operator' | 'auditor' | 'service'
+export type CallerKind = 'developer' | 'agent' | 'operator' | 'auditor' | 'service' | 'peer'
 
 /** Facts of a request that a web Request does not carry; each host's adapter gives them. */
 export interface RequestFacts {
@@ -16,6 +16,8 @@ export interface RequestFacts {
   readonly address: string
   /** Reads a header without building a Headers object. */
   readonly header?: (name: string) => string | undefined
+  /** The workload whose certificate the connection showed, checked against the bundle of its trust domain. */
+  readonly peer?: PeerCaller | null
   /** Calls the listener when the client goes away before the reply. */
   readonly onClose?: (listener: () => void) => void
 }

@@ -48,6 +48,10 @@ export function describeApi(mounted: readonly Mounted<never>[], info: ApiInfo): 
           description:
             'A developer session (JWT), a developer API key (nfk_), an agent key (nfa_) or agent OAuth token, an operator or auditor key (nfo_).',
         },
+        client_certificate: {
+          type: 'mutualTLS',
+          description: 'An X.509-SVID of a known trust domain, shown on the federation port.',
+        },
       },
     },
   }
@@ -94,7 +98,7 @@ function describeRow(
     tags: [group.tag],
     summary: spec.summary,
     description: describeCallers(spec.callers, spec.scope),
-    security: spec.callers === 'public' ? [{}, { bearer: [] }] : [{ bearer: [] }],
+    security: securityOf(spec.callers),
     parameters: [
       ...parametersOf(spec.params, 'path', path, schemas),
       ...parametersOf(spec.query, 'query', path, schemas),
@@ -112,6 +116,15 @@ const operationId = (method: string, path: string) =>
     .replace(/[^A-Za-z0-9]+/g, '_')
     .replace(/^_|_$/g, '')}`
 
+/** Peers show a certificate on a port of its own. */
+function securityOf(rule: CallerRule): Record<string, never[]>[] {
+  if (rule === 'public') return [{}, { bearer: [] }]
+  return [
+    ...(rule.includes('peer') ? [{ client_certificate: [] }] : []),
+    ...(rule.some((kind) => kind !== 'peer') ? [{ bearer: [] }] : []),
+  ]
+}
+
 function describeCallers(rule: CallerRule, scope: string | undefined): string {
   if (rule === 'public') return 'Public.'
   const words: Record<CallerKind, string> = {
@@ -120,6 +133,7 @@ function describeCallers(rule: CallerRule, scope: string | undefined): string {
     operator: 'operators',
     auditor: 'auditors',
     service: 'services',
+    peer: 'peers, by client certificate over the federation port',
   }
   return `For ${rule.map((kind) => words[kind]).join(', ')}.${scope ? ` Keys need the scope \`${scope}\`.` : ''}`
 }

@@ -1,5 +1,6 @@
 /** Holds the WebSockets of /ws/events on a Node server: admits callers before the upgrade, keeps and drains sockets. */
-import type { IncomingMessage, Server } from 'node:http'
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type Caller, principalOf } from '#core/base/caller.ts'
@@ -73,7 +74,7 @@ interface Admitted {
 }
 
 /** Attaches them to a server. Upgrades to other paths are answered 404. */
-export function attachSockets(server: Server, ports: SocketPorts): Sockets {
+export function attachSockets(server: EventEmitter, ports: SocketPorts): Sockets {
   const wss = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -107,9 +108,10 @@ export function attachSockets(server: Server, ports: SocketPorts): Sockets {
     })
     .catch(() => async () => undefined)
 
-  const open = (socket: WebSocket, { caller, token }: Admitted, head: bigint) => {
+  const open = (socket: WebSocket, wire: Duplex, { caller, token }: Admitted, head: bigint) => {
     const connection = holdConnection({
       socket,
+      wire,
       id: ports.newId(),
       caller,
       head,
@@ -156,7 +158,7 @@ export function attachSockets(server: Server, ports: SocketPorts): Sockets {
       if (socket.destroyed) return
       // However this connection ends, the close of its socket gives the place back.
       socket.once('close', takePlace(ports.feed, admitted.caller))
-      wss.handleUpgrade(request, socket, rest, (ws) => open(ws, admitted, head))
+      wss.handleUpgrade(request, socket, rest, (ws) => open(ws, socket, admitted, head))
     } catch (error) {
       const problem = toProblem(error, undefined, false)
       if (problem.status >= 500)

@@ -113,7 +113,7 @@ export class OpenCall<C extends Context> {
   /** The caller of a credential, or nobody without one. */
   async authenticate(request: Request): Promise<Caller> {
     const authorization = this.header('authorization')
-    if (authorization === undefined) return anonymous
+    if (authorization === undefined) return this.facts.peer ?? anonymous
     const token = /^Bearer +([^\s]{1,4096})$/i.exec(authorization)?.[1]
     if (token === undefined) {
       if (this.row.spec.errorStyle === 'oauth') return anonymous

@@ -1,4 +1,5 @@
 /** One WebSocket: its subscription, its pace, its life. Truth is the journal's index; the socket only carries it. */
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Caller } from '#core/base/caller.ts'
 import type { EventFeed, FeedEvent, Follower } from '#core/platform/event-feed.ts'
@@ -25,6 +26,8 @@ const GRACE_MS = 500
 
 export interface ConnectionSpec {
   readonly socket: WebSocket
+  /** What it runs over: frames of events, which are the same for all sockets, are written there as they are. */
+  readonly wire: Duplex
   readonly id: string
   readonly caller: Caller
   /** The index named in hello. */
@@ -51,9 +54,8 @@ export interface Connection {
 
 /** Takes a fresh socket: says hello and follows the journal from there. */
 export function holdConnection(spec: ConnectionSpec): Connection {
-  const { socket, caller, feed, limits } = spec
+  const { socket, wire, caller, feed, limits } = spec
   let follower: Follower | null = null
-  let bytesUnderWay = 0
   let pausedAt: number | null = null
   let latestMetrics: Record<string, unknown> | null = null
   let alive = true
@@ -61,18 +63,26 @@ export function holdConnection(spec: ConnectionSpec): Connection {
   const window = { start: performance.now(), frames: 0 }
   let turn: Promise<void> = Promise.resolve()
 
-  // ws may count 0 while bytes still wait in the kernel's queue of writes: both figures are looked at.
-  const buffered = () => Math.max(socket.bufferedAmount, bytesUnderWay)
+  // Bytes that the kernel has not taken, ours and those that ws has written.
+  const buffered = () => Math.max(socket.bufferedAmount, wire.writableLength)
 
-  const write = (bytes: Buffer) => {
-    if (socket.readyState !== socket.OPEN) return
-    bytesUnderWay += bytes.length
-    socket.send(bytes, { binary: false }, () => {
-      bytesUnderWay -= bytes.length
-      if (bytesUnderWay < limits.pause_bytes / 2) drained()
-    })
+  const send = (frame: ServerFrame) => {
+    if (socket.readyState === socket.OPEN) socket.send(Buffer.from(JSON.stringify(frame)), { binary: false })
   }
-  const send = (frame: ServerFrame) => write(Buffer.from(JSON.stringify(frame)))
+  let corked = false
+  const uncork = () => {
+    corked = false
+    wire.uncork()
+  }
+  /** ws never holds half a frame back, so whole ones fit between its own. Events of one moment travel in one write. */
+  const writeEvent = (frame: Buffer, more: boolean) => {
+    if (more && !corked) {
+      corked = true
+      wire.cork()
+      queueMicrotask(uncork)
+    }
+    wire.write(frame)
+  }
   const drained = () => {
     pausedAt = null
     if (latestMetrics) {
@@ -89,14 +99,14 @@ export function holdConnection(spec: ConnectionSpec): Connection {
     send({ type: 'error', code: error, ...(retry === undefined ? {} : { retry_after_ms: retry }) })
     socket.close(code, JSON.stringify(reason ?? { code: error }))
   }
-  const deliver = (event: FeedEvent): boolean => {
+  const deliver = (event: FeedEvent, more: boolean): boolean => {
     if (socket.readyState !== socket.OPEN) return false
     const frame = eventFrame(event)
     if (buffered() + frame.length > limits.close_bytes) {
       end(closeCodes.tooSlow, 'too_slow', { last_index: Number(event.index) - 1 })
       return false
     }
-    write(frame)
+    writeEvent(frame, more)
     if (buffered() < limits.pause_bytes) return true
     pausedAt ??= performance.now()
     return false
@@ -152,11 +162,14 @@ export function holdConnection(spec: ConnectionSpec): Connection {
     // the client comes back and asks again.
     turn = turn.then(() => take(frame)).catch(() => socket.terminate())
   })
+  // A pause is at more than the stream's own mark, so that its end is always told.
+  wire.on('drain', drained)
   socket.on('pong', () => {
     alive = true
   })
   socket.on('close', () => {
     endGrace()
+    wire.off('drain', drained)
     follower?.stop()
   })
   // What goes wrong on the wire ends in close; without a listener it would end the process.

@@ -61,14 +61,30 @@ export type ServerFrame = z.infer<(typeof serverFrames)[keyof typeof serverFrame
 
 const frames = new WeakMap<FeedEvent, Buffer>()
 
-/** The frame of an event; made once for all sockets, the document's bytes untouched. */
+/** The frame of an event as it goes over the wire, header included; made once for all sockets, the document's bytes untouched. */
 export function eventFrame(event: FeedEvent): Buffer {
   let frame = frames.get(event)
   if (!frame) {
-    frame = Buffer.from(`{"type":"event","index":${event.index},"event":${event.text}}`)
+    frame = textFrame(Buffer.from(`{"type":"event","index":${event.index},"event":${event.text}}`))
     frames.set(event, frame)
   }
   return frame
+}
+
+/** A whole text frame of a server (RFC 6455, 5.2): final, not masked. */
+function textFrame(payload: Buffer): Buffer {
+  const { length } = payload
+  const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)
+  head[0] = 0x81
+  if (length < 126) head[1] = length
+  else if (length < 65_536) {
+    head[1] = 126
+    head.writeUInt16BE(length, 2)
+  } else {
+    head[1] = 127
+    head.writeBigUInt64BE(BigInt(length), 2)
+  }
+  return Buffer.concat([head, payload])
 }
 
 /** A client's frame; null when it is malformed. */

@@ -1,7 +1,10 @@
 /** Puts an application on node:http: facts of the socket, forwarded addresses, malformed requests, orderly closing. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { SecureContextOptions, TlsOptions } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
 import ipaddr from 'ipaddr.js'
+import type { PeerCaller } from '#core/base/caller.ts'
 import { fail } from '#core/base/errors.ts'
 import type { App } from './compose-app.ts'
 import type { RequestFacts } from './define-function.ts'
@@ -11,13 +14,19 @@ export interface NodeOptions {
   /** Addresses and CIDR ranges, comma separated, whose X-Forwarded-For is believed. */
   readonly trustedProxies?: string
   readonly newId: () => string
+  /** The workload that a request comes from, where the connection or our own sidecar says so. */
+  readonly peerOf?: (incoming: IncomingMessage) => PeerCaller | null
+  /** The client's address, where it is not read by `trustedProxies`. */
+  readonly addressOf?: (incoming: IncomingMessage) => string
+  /** Keys for TLS: absent, the server speaks plain HTTP. */
+  readonly tls?: SecureContextOptions & TlsOptions
   /** True once the host is stopping: answers then end their connection, so that no client reuses it. */
   readonly draining?: () => boolean
 }
 
 /** A server of the application that does not listen yet. */
 export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
-  const trusts = readProxies(options.trustedProxies ?? '')
+  const addressOf = options.addressOf ?? addressReader(options.trustedProxies)
   const listener = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: ServerResponse }
@@ -25,7 +34,7 @@ export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
         if (options.draining?.() && !outgoing.headersSent) outgoing.setHeader('connection', 'close')
         return response
       }
-      const reply = app.fetch(request, new NodeFacts(incoming, outgoing, trusts))
+      const reply = app.fetch(request, new NodeFacts(incoming, outgoing, addressOf, options.peerOf))
       return reply instanceof Promise ? reply.then(endIfDraining) : endIfDraining(reply)
     },
     {
@@ -40,10 +49,10 @@ export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
     },
   )
   // Idle connections outlive a proxy's own idle time; slow headers don't outlive ten seconds.
-  const server = createServer(
-    { keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 120_000 },
-    listener,
-  )
+  const times = { keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 120_000 }
+  const server = options.tls
+    ? createTlsServer({ ...times, ...options.tls }, listener)
+    : createServer(times, listener)
   server.on('clientError', (_error, socket) => {
     if (socket.writable)
       socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
@@ -55,13 +64,20 @@ export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
 class NodeFacts implements RequestFacts {
   private readonly incoming: IncomingMessage
   private readonly outgoing: ServerResponse
-  private readonly trusts: (address: string) => boolean
+  private readonly addressOf: (incoming: IncomingMessage) => string
+  private readonly peerOf: NodeOptions['peerOf']
   readonly header: (name: string) => string | undefined
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse, trusts: (address: string) => boolean) {
+  constructor(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    addressOf: (incoming: IncomingMessage) => string,
+    peerOf: NodeOptions['peerOf'],
+  ) {
     this.incoming = incoming
     this.outgoing = outgoing
-    this.trusts = trusts
+    this.addressOf = addressOf
+    this.peerOf = peerOf
     const { headers } = incoming
     this.header = (name) => {
       const value = headers[name]
@@ -70,7 +86,11 @@ class NodeFacts implements RequestFacts {
   }
 
   get address(): string {
-    return readAddress(this.incoming, this.trusts)
+    return this.addressOf(this.incoming)
+  }
+
+  get peer(): PeerCaller | null {
+    return this.peerOf?.(this.incoming) ?? null
   }
 
   onClose(tell: () => void): void {

@@ -360,6 +360,139 @@ create table teg.tasks (
   paused_by text
 );
 ` },
+  { name: "0020-compact-history.sql", sql: `-- The history in narrower rows: teg.moves as it is stored, teg.transfers as it is read. Accounts stand in it by number,
+-- ids are made of number and time, and of a key only its digest is kept. Half the bytes and an index less for each transfer.
+create type teg.kind as enum ('transfer', 'refund', 'genesis_grant', 'payment', 'hold', 'mint', 'burn');
+
+-- The id of what a ledger number names: a UUIDv7 of its time and the number; the last digit is free for what belongs to it.
+create function teg.id_of(p_seq bigint, p_at timestamptz) returns uuid language sql immutable parallel safe as $$
+  select (lpad(to_hex(floor(extract(epoch from p_at) * 1000)::bigint), 12, '0')
+    || '7' || substr(s.digits, 1, 3) || '8' || substr(s.digits, 4, 3) || substr(s.digits, 7, 11) || '0')::uuid
+  from (select lpad(to_hex(p_seq), 17, '0') as digits) s
+$$;
+-- The number in an id that may be such a one; null: it surely is none.
+create function teg.seq_of(p_id uuid) returns bigint language sql immutable parallel safe as $$
+  select case when s.digits ~ '^.{12}7[0-9a-f]{3}8[0-9a-f]{14}0$' and substr(s.digits, 14, 1) = '0'
+      and substr(s.digits, 15, 1) < '8'
+    then ('x' || substr(s.digits, 15, 2) || substr(s.digits, 18, 14))::bit(64)::bigint end
+  from (select replace(p_id::text, '-', '') as digits) s
+$$;
+
+-- An account's number: a quarter of its id in every row and index of the history. The gate locks what it writes, and no
+-- account is ever deleted: foreign keys would only be checked again and again.
+alter table teg.accounts add column no integer generated always as identity;
+alter table teg.accounts add constraint accounts_no unique (no);
+alter table teg.account_steps drop constraint account_steps_account_fkey;
+alter table teg.grants drop constraint grants_agent_fkey;
+-- Each constraint is prepared anew for each statement: one is cheaper than seven.
+alter table teg.accounts
+  drop constraint accounts_balance_check, drop constraint accounts_held_check, drop constraint accounts_staked_check,
+  drop constraint accounts_unbonding_check, drop constraint accounts_seq_check, drop constraint accounts_status_check,
+  drop constraint accounts_available;
+alter table teg.accounts add constraint accounts_sums check (
+  held between 0 and balance and least(staked, unbonding, seq) >= 0 and status between 1 and 3);
+
+-- The same of the queues that each batch fills; a domain is prepared once.
+create domain teg.system_account as text
+  check (value ~ '^(treasury|staking_reserve|rewards_payable|issuance|destruction|suspense|transit:.{1,255})$');
+drop trigger guard_supply on teg.system_deltas;
+alter table teg.system_deltas drop constraint system_deltas_account_check, alter column account type teg.system_account;
+create trigger guard_supply before insert on teg.system_deltas
+  for each row when (new.account in ('issuance', 'destruction')) execute function teg.guard_supply();
+alter table teg.outbox drop constraint outbox_events_check;  -- teg.outbox_numbered has it
+
+-- One row per outcome that uses up its key: movements (code null) with both legs, holds (code 'held') and refusals.
+create table teg.moves (
+  seq bigint not null,
+  idem uuid not null,                -- 128 bits of SHA-256 over scope and key: a short unique index
+  request_hash bigint not null,      -- 64 bits of SHA-256 over what was asked: compared with one row, never searched for
+  amount bigint not null,
+  fee bigint not null default 0,
+  from_seq bigint,                   -- the payer's leg: number and balance after it
+  from_balance bigint,
+  to_seq bigint,
+  to_balance bigint,
+  created_at timestamptz not null,
+  from_no integer,                   -- the acting account; null where a system account pays
+  to_no integer,
+  fee_ppm integer not null default 0,
+  fee_snapshot integer,
+  kind teg.kind not null,
+  from_held bigint,                  -- the payer's holds at that moment; null: none
+  id uuid,                           -- of rows older than the ids that are made of their numbers
+  refund_of uuid,
+  scope text,                        -- null: the acting account; else 'payee' or system:<task>
+  key text,                          -- of grants: the developer
+  memo text,
+  reference text,
+  code text,
+  detail text,
+  constraint moves_seq primary key (seq),
+  constraint moves_idem unique (idem),
+  constraint moves_legs check (
+    case when code is null
+      then amount > 0 and fee >= 0 and fee < amount and (from_seq is null) = (from_no is null)
+        and (to_seq is null) = (to_no is null) and kind <> 'hold'
+        and case kind when 'mint' then from_no is null when 'burn' then to_no is null else to_no is not null end
+      else from_seq is null and to_seq is null end
+    and (to_seq is null) = (to_balance is null) and (from_seq is null) = (from_balance is null))
+) with (autovacuum_vacuum_insert_scale_factor = 0.05);
+insert into teg.moves
+select t.seq, t.idem, ('x' || substr(replace(t.request_hash::text, '-', ''), 1, 16))::bit(64)::bigint, t.amount, t.fee,
+  t.from_seq, t.from_balance, t.to_seq, t.to_balance, t.created_at, p.no, q.no, t.fee_ppm, t.fee_snapshot::integer,
+  t.kind::teg.kind, t.from_held, t.id, t.refund_of, t.scope, case t.kind when 'genesis_grant' then t.key end, t.memo,
+  t.reference, t.code, t.detail
+from teg.transfers t left join teg.accounts p on p.id = t.from_agent left join teg.accounts q on q.id = t.to_agent
+order by t.seq;
+drop view teg.postings;
+drop table teg.transfers;
+
+create unique index moves_out on teg.moves (from_no, from_seq) where from_seq is not null;
+create unique index moves_in on teg.moves (to_no, to_seq) where to_seq is not null;
+create index moves_refunds on teg.moves (refund_of) where refund_of is not null and code is null;
+create unique index moves_id on teg.moves (id) where id is not null;
+create trigger refuse_change before update or delete on teg.moves for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.moves for each statement execute function teg.refuse_change();
+
+create view teg.transfers as
+select m.seq, coalesce(m.id, teg.id_of(m.seq, m.created_at)) as id, m.id as stored_id, m.idem, m.request_hash,
+  p.id as from_agent, p.did as from_did, q.id as to_agent, q.did as to_did, m.amount, m.fee, m.from_seq, m.from_balance,
+  m.to_seq, m.to_balance, m.created_at, m.fee_ppm, m.fee_snapshot, m.from_held, m.refund_of, m.kind::text as kind, m.scope,
+  m.key, m.memo, m.reference, m.code, m.detail
+from teg.moves m left join teg.accounts p on p.no = m.from_no left join teg.accounts q on q.no = m.to_no;
+create trigger refuse_change instead of update or delete on teg.transfers
+  for each row execute function teg.refuse_change();
+
+-- Every leg: the postings of a movement sum to zero.
+create view teg.postings as
+select t.seq, leg.leg, t.id as transfer_id, leg.account, leg.amount, leg.balance_after, leg.account_seq, t.created_at
+from teg.transfers t
+cross join lateral (values
+  (0, case when t.kind = 'burn' then 'system:destruction' when t.from_agent is null then 'system:issuance' end,
+    case when t.kind = 'burn' then t.amount else -t.amount end, null::bigint, null::bigint),
+  (1, t.from_agent::text, -t.amount, t.from_balance, t.from_seq),
+  (2, t.to_agent::text, t.amount - t.fee, t.to_balance, t.to_seq),
+  (3, case when t.fee > 0 or (t.kind in ('mint', 'burn') and t.from_agent is null and t.to_agent is null)
+      then 'system:treasury' end,
+    case t.kind when 'mint' then t.amount when 'burn' then -t.amount else t.fee end, null, null)
+) as leg (leg, account, amount, balance_after, account_seq)
+where t.code is null and leg.account is not null;
+
+create or replace function teg.guard_supply() returns trigger language plpgsql as $$
+begin
+  if (select m.minting from teg.meta m) then
+    return new;
+  end if;
+  if new.account = 'issuance' and -new.amount = (
+    select sum(t.amount) from teg.moves t
+    join teg.grants g on g.developer = case t.kind when 'genesis_grant' then t.key::uuid end
+      and g.transfer = coalesce(t.id, teg.id_of(t.seq, t.created_at))
+    where t.seq >= new.seq and t.seq < new.seq + 5000 and t.code is null) then
+    return new;
+  end if;
+  raise exception 'teg.system_deltas: this TEG has no minting authority' using errcode = 'insufficient_privilege';
+end $$;
+` },
   { name: "ledger/fences.sql", sql: `-- Fences of tasks in the gate. Repeatable.
 -- By command: true where a newer holder of its task has been seen, here or in an earlier batch; null without fence. What
 -- is seen is kept, whatever becomes of the command: an epoch is (incarnation, counter of at most 18 digits).
@@ -405,8 +538,7 @@ create function teg.apply_commands(
   p_tasks text[],           -- tasks that send commands under a fence, ascending
   p_op smallint[],          -- 1 open_account, 2 set_status, 3 transfer, 4 refund, 5 grant, 6 issue, 7 redeem, 8 cancel,
                             -- 9 expire a token, 10 mint, 11 burn
-  p_id uuid[],              -- id of the movement, hold or refusal to come
-  p_idem uuid[], p_hash uuid[], p_key text[],  -- digest of scope and key, digest of the request, key
+  p_idem uuid[], p_hash bigint[], p_key text[],  -- digest of scope and key, digest of the request, key
   p_twin integer[],         -- first command of this batch with the same idem; 0: this one is the first
   p_linked boolean[],       -- linked to the next command; empty: none is
   p_from integer[], p_to integer[],  -- places of the acting account and the payee in p_accounts || p_dids; null: none
@@ -415,7 +547,7 @@ create function teg.apply_commands(
 ) returns table (
   o_state smallint,         -- 0 moved or held, 1 refused, 2 refused and not kept, 3 replay, 4 twin, 5 done, 6 was done before
   o_code text, o_detail text,
-  o_prior bigint,           -- state 3: number of the first outcome; state 4: its place in this batch
+  o_prior bigint,           -- state 0: its number; 3: number of the first outcome; 4: its place in this batch
   o_from uuid, o_from_did text, o_to uuid, o_to_did text,
   o_amount bigint, o_fee bigint, o_ppm integer, o_available bigint, o_refund_of uuid, o_at timestamptz
 )
@@ -425,18 +557,17 @@ as $gate$
 #variable_conflict error
 declare
   n constant integer := cardinality(p_op);
-  amount_max constant bigint := 9007199254740991;
   int8_max constant bigint := 9223372036854775807;
   v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
-  v_ids uuid[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
+  v_ids uuid[]; v_nos integer[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
   v_seq bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[]; v_slot integer[];
   -- What a refund pays back, and the token that a command names, by command.
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
   v_tokens teg.tokens[]; v_token teg.tokens; v_token_state smallint[];
   -- Tokens that this batch ends, and how; those that it voids because their payers need the funds.
   v_ended uuid[] := '{}'; v_ended_as smallint[] := '{}'; v_void uuid[] := '{}'; v_swept boolean[]; w uuid[];
-  v_prior bigint[]; v_prior_hash uuid[]; v_alias integer[];
+  v_prior bigint[]; v_prior_hash bigint[]; v_alias integer[];
   v_freed bigint; v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
   v_stale boolean[]; v_minting boolean; v_treasury numeric; v_linked constant boolean := cardinality(p_linked) > 0;
   g_start integer; g_end integer := 0; g_failed boolean := false; g_spent bigint[];
@@ -449,7 +580,7 @@ declare
   r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
   r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
-  s_transfer uuid[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
+  s_moved boolean[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
   v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
   op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text; stale boolean;
   amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; want smallint; step bigint; verdict text[];
@@ -463,10 +594,10 @@ begin
   end if;
 
   -- 2. Every account that this batch can change is locked, in ascending id order: no deadlock, no lost update.
-  select array_agg(l.id), array_agg(l.did), array_agg(l.owner), array_agg(l.balance), array_agg(l.held),
+  select array_agg(l.id), array_agg(l.no), array_agg(l.did), array_agg(l.owner), array_agg(l.balance), array_agg(l.held),
     array_agg(l.staked + l.unbonding), array_agg(l.seq), array_agg(l.status), array_agg(l.status_sequence),
     array_agg(not (l.id = any (v_made))), array_agg(false)
-  into v_ids, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_status, v_status_seq, v_known, v_dirty
+  into v_ids, v_nos, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_status, v_status_seq, v_known, v_dirty
   from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
   select array_agg(s.slot::integer order by r.place) into v_slot
   from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
@@ -477,7 +608,7 @@ begin
   -- 3. New statements, hence new snapshots: what was committed while this batch waited for its locks is seen.
   select array_agg(f.seq order by c.place), array_agg(f.request_hash order by c.place) into v_prior, v_prior_hash
   from unnest(p_idem) with ordinality as c(idem, place)
-  left join lateral (select m.seq, m.request_hash from teg.transfers m where m.idem = c.idem limit 1) f on true;
+  left join lateral (select m.seq, m.request_hash from teg.moves m where m.idem = c.idem limit 1) f on true;
   v_alias := array_fill(0, array[n]);
   select s.id, s.effective_ppm into v_snap_now, v_ppm_now from teg.fee_snapshots s order by s.settings_version desc limit 1;
   if p_op && array[4, 5, 7, 8, 9, 10, 11]::smallint[] then
@@ -550,17 +681,10 @@ begin
         verdict := teg.judge_refund(v_orig_kind[i], amount, v_orig_left[f]);
       else
         kind := case op when 3 then 'transfer' else 'hold' end;
-        if g_failed then
-          verdict := teg.linked_failed();
-        elsif amount < 100 or amount > amount_max then
-          verdict := array['amount_out_of_range', 'A transfer is 0.0001 to 9007199254.740991 AVT.'];
-        end if;
+        verdict := case when g_failed then teg.linked_failed() else teg.judge_amount(amount) end;
       end if;
       if verdict is null then
-        verdict := case when b is null or not v_known[b] then array['agent_not_found', 'The payee is unknown here.']
-          when a = b then array['same_agent', 'Payer and payee are the same agent.']
-          when v_status[a] <> 1 then array['agent_not_active', 'The payer is not active.']
-          when v_status[b] <> 1 then array['agent_not_active', 'The payee is not active.'] end;
+        verdict := teg.judge_parties(coalesce(v_known[b], false), a = b, v_status[a], v_status[b]);
       end if;
       if verdict is null and op = 3 then
         snap := v_snap_now; ppm := v_ppm_now; q := x -> 'quote';
@@ -623,17 +747,17 @@ begin
     end if;
 
     if verdict is null and kind is not null and v_balance[b] > int8_max - amount - v_staked[b] then
-      verdict := array['amount_out_of_range', 'The payee''s account can''t take that much.'];
+      verdict := teg.payee_is_full();
     end if;
     if verdict is not null then
       r_state[i] := case when keep then 1 else 2 end; r_code[i] := verdict[1]; r_detail[i] := verdict[2];
       continue when not keep;
-      r_kind[i] := kind; r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_amount[i] := coalesce(amount, 0);
-      r_fee[i] := 0; r_ppm[i] := 0; r_refund[i] := v_orig[i]; v_rows := v_rows + 1;
+      r_kind[i] := kind; r_from_slot[i] := a; r_to_slot[i] := b; r_amount[i] := coalesce(amount, 0); r_fee[i] := 0;
+      r_ppm[i] := 0; r_refund[i] := v_orig[i]; v_rows := v_rows + 1;
     elsif op = 6 then
       r_state[i] := 0; r_kind[i] := kind; r_code[i] := 'held'; r_amount[i] := amount; r_fee[i] := 0; r_ppm[i] := 0;
-      r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; v_held[a] := v_held[a] + amount; v_dirty[a] := true; v_holds := true;
-      v_events := v_events + 1; v_rows := v_rows + 1;
+      r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_from_slot[i] := a; r_to_slot[i] := b;
+      v_held[a] := v_held[a] + amount; v_dirty[a] := true; v_holds := true; v_events := v_events + 1; v_rows := v_rows + 1;
     elsif op in (7, 8, 9) then
       v_held[a] := v_held[a] - v_token.amount; v_dirty[a] := true; v_holds := true; v_steps := v_steps + 1;
       v_ended := v_ended || v_token.id; v_ended_as := v_ended_as || (op - 5)::smallint; r_state[i] := 5;
@@ -663,7 +787,7 @@ begin
     if op = 2 then
       v_status[a] := want; v_status_seq[a] := step; v_dirty[a] := true; r_state[i] := coalesce(r_state[i], 5);
       s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || step;
-      s_status := s_status || want; s_transfer := s_transfer || case when kind is not null then p_id[i] end;
+      s_status := s_status || want; s_moved := s_moved || (kind is not null);
     else
       v_alias[case when p_twin[i] = 0 then i else p_twin[i] end] := i;
     end if;
@@ -673,20 +797,20 @@ begin
   if cardinality(v_void) > 0 then perform teg.write_voids(v_void, v_now); end if;
   if v_rows > 0 or v_steps > 0 or cardinality(s_at) > 0 then v_base := nextval('teg.ledger_seq'); end if;
   if v_rows > 0 then
-    perform teg.write_transfers(v_base, v_now, p_op, r_state, p_id, p_idem, p_hash, r_from, r_to, r_amount, r_fee, r_from_seq,
-      r_from_balance, r_to_seq, r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo, p_reference, r_code,
-      r_detail);
+    perform teg.write_transfers(v_base, v_now, p_op, r_state, p_idem, p_hash, v_nos, r_from_slot, r_to_slot, r_amount, r_fee,
+      r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo,
+      p_reference, r_code, r_detail);
   end if;
   perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_status, v_status_seq, v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
-    perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, p_id, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
-      s_account, s_sequence, s_status, s_transfer);
+    perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
+      s_account, s_sequence, s_status, s_moved);
   end if;
   perform teg.write_sums(v_base, v_now, v_day, v_fees, v_issued, v_events, p_keys, v_spent);
 
   return query
-  select c.state, c.code, c.detail, c.prior, c.payer, v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee,
-    c.ppm, c.from_balance - coalesce(c.from_held, 0), c.refund, v_now
+  select c.state, c.code, c.detail, case c.state when 0 then v_base + c.place - 1 else c.prior end, c.payer,
+    v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee, c.ppm, c.from_balance - coalesce(c.from_held, 0), c.refund, v_now
   from unnest(r_state, r_code, r_detail, r_prior, r_from, r_from_slot, r_to, r_to_slot, r_amount, r_fee, r_ppm,
     r_from_balance, r_from_held, r_refund) with ordinality
     as c(state, code, detail, prior, payer, from_slot, payee, to_slot, amount, fee, ppm, from_balance, from_held, refund, place)
@@ -702,6 +826,26 @@ $$;
 -- ceil(amount x ppm / 1e6), at least 1, in parts: the whole product would not fit.
 create or replace function teg.fee_of(p_amount bigint, p_ppm integer) returns bigint language sql immutable as $$
   select greatest(1, (p_amount / 1000000) * p_ppm + ((p_amount % 1000000) * p_ppm + 999999) / 1000000)
+$$;
+
+-- The amount of a transfer or a hold.
+create or replace function teg.judge_amount(p_amount bigint) returns text[] language sql immutable as $$
+  select case when p_amount < 100 or p_amount > 9007199254740991
+    then array['amount_out_of_range', 'A transfer is 0.0001 to 9007199254.740991 AVT.'] end
+$$;
+
+-- Payer and payee of a movement; \`p_known\` tells whether there is such a payee.
+create or replace function teg.judge_parties(p_known boolean, p_same boolean, p_payer_status smallint,
+  p_payee_status smallint)
+returns text[] language sql immutable as $$
+  select case when not p_known then array['agent_not_found', 'The payee is unknown here.']
+    when p_same then array['same_agent', 'Payer and payee are the same agent.']
+    when p_payer_status <> 1 then array['agent_not_active', 'The payer is not active.']
+    when p_payee_status <> 1 then array['agent_not_active', 'The payee is not active.'] end
+$$;
+
+create or replace function teg.payee_is_full() returns text[] language sql immutable as $$
+  select array['amount_out_of_range', 'The payee''s account can''t take that much.']
 $$;
 
 -- Closing an account: \`p_named\` tells whether a payee was named, \`p_payee_status\` is null for one that is unknown.
@@ -850,26 +994,139 @@ begin
   where c.op in (10, 11) and c.state = 0 and d.account is not null;
 end $$;
 ` },
+  { name: "ledger/plain.sql", sql: `-- The gate's short way: batches of nothing but plain transfers between agents named by id, without quote, limits, links and
+-- repeated keys. It judges and writes as teg.apply_commands does (a property test compares them) and asks nothing that such
+-- a batch does not need. It does not look for known keys: one fails the batch on moves_idem, and the caller takes the long
+-- way. Where more must be looked at, it gives null in o_base and has done nothing. Repeatable.
+drop function if exists teg.apply_transfers;
+create function teg.apply_transfers(
+  p_now timestamptz,        -- null: the database's clock, read after the locks
+  p_accounts uuid[],        -- payers and payees, ascending and distinct
+  p_from integer[], p_to integer[],  -- their places
+  p_amount bigint[], p_idem uuid[], p_hash bigint[],
+  p_memo text[], p_reference text[],  -- empty: none has one
+  p_unnamed integer[],      -- places of accounts whose did the caller does not know
+  out o_base bigint,        -- the number of the first
+  out o_at timestamptz, out o_ppm integer,
+  out o_fee bigint[], out o_balance bigint[],  -- by transfer: null for a refused one; the payer's balance after it
+  out o_held bigint[],                         -- the payer's holds at that moment; null: none has any
+  out o_code text[], out o_detail text[],      -- null: none was refused
+  out o_dids text[]                            -- of p_unnamed
+)
+language plpgsql
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan set jit = off
+as $gate$
+#variable_conflict error
+declare
+  n constant integer := cardinality(p_from);
+  amount_max constant bigint := 9007199254740991;
+  int8_max constant bigint := 9223372036854775807;
+  want_dids constant boolean := cardinality(p_unnamed) > 0;
+  -- The locked accounts, in the order of p_accounts.
+  v_at tid[]; v_nos integer[]; v_balance bigint[]; v_held bigint[]; v_room bigint[]; v_seq bigint[]; v_seq_old bigint[];
+  v_status smallint[]; v_dids text[]; v_snap integer; v_due boolean; v_fees bigint := 0; v_refused integer := 0;
+  v_changed bigint;
+  r_from_seq bigint[] := array_fill(null::bigint, array[n]); r_to_seq bigint[] := r_from_seq; r_to_balance bigint[] := r_from_seq;
+  a integer; b integer; amount bigint; fee bigint; payer bigint; payee bigint; step bigint; verdict text[];
+begin
+  -- Every account is locked in ascending id order.
+  select array_agg(l.at), array_agg(l.no), array_agg(l.balance), array_agg(l.held), array_agg(l.room), array_agg(l.seq),
+    array_agg(l.status), array_agg(l.did)
+  into v_at, v_nos, v_balance, v_held, v_room, v_seq, v_status, v_dids
+  from (select acc.ctid as at, acc.no, acc.balance, acc.held, int8_max - acc.staked - acc.unbonding as room, acc.seq, acc.status,
+      case when want_dids then acc.did end as did
+    from teg.accounts acc where acc.id = any (p_accounts) order by acc.id for no key update) l;
+  if cardinality(v_nos) is distinct from cardinality(p_accounts) then
+    return;
+  end if;
+  o_at := coalesce(p_now, clock_timestamp());
+  if 0 < any (v_held) then
+    select exists (select from teg.open_tokens k where k.payer = any (p_accounts) and k.expires_at <= o_at) into v_due;
+    if v_due then
+      return;
+    end if;
+    o_held := r_from_seq;
+  end if;
+  select s.id, s.effective_ppm into v_snap, o_ppm from teg.fee_snapshots s order by s.settings_version desc limit 1;
+
+  v_seq_old := v_seq; o_fee := r_from_seq; o_balance := r_from_seq;
+  for i in 1 .. n loop
+    a := p_from[i]; b := p_to[i]; amount := p_amount[i]; payer := v_balance[a]; payee := v_balance[b];
+    if amount >= 100 and amount <= amount_max and amount <= payer - v_held[a] and a <> b and v_status[a] = 1 and v_status[b] = 1
+        and payee <= v_room[b] - amount then
+      fee := greatest(1, (amount / 1000000) * o_ppm + ((amount % 1000000) * o_ppm + 999999) / 1000000);
+      payer := payer - amount; payee := payee + (amount - fee); v_fees := v_fees + fee;
+      v_balance[a] := payer; v_balance[b] := payee; o_fee[i] := fee; o_balance[i] := payer; r_to_balance[i] := payee;
+      step := v_seq[a] + 1; v_seq[a] := step; r_from_seq[i] := step;
+      step := v_seq[b] + 1; v_seq[b] := step; r_to_seq[i] := step;
+      if v_held[a] > 0 then o_held[i] := v_held[a]; end if;
+    else
+      verdict := teg.judge_amount(amount);
+      if verdict is null then verdict := teg.judge_parties(true, a = b, v_status[a], v_status[b]); end if;
+      if verdict is null then
+        verdict := case when amount > payer - v_held[a] then teg.judge_funds(payer - v_held[a], amount)
+          else teg.payee_is_full() end;
+      end if;
+      if o_code is null then o_code := array_fill(null::text, array[n]); o_detail := o_code; end if;
+      o_code[i] := verdict[1]; o_detail[i] := verdict[2]; v_refused := v_refused + 1;
+    end if;
+  end loop;
+
+  o_base := nextval('teg.ledger_seq');
+  insert into teg.moves (seq, idem, request_hash, amount, fee, from_seq, from_balance, to_seq, to_balance, created_at, from_no,
+    to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, code, detail)
+  select o_base + c.i - 1, p_idem[c.i], p_hash[c.i], p_amount[c.i], coalesce(o_fee[c.i], 0), r_from_seq[c.i], o_balance[c.i],
+    r_to_seq[c.i], r_to_balance[c.i], o_at, v_nos[p_from[c.i]], v_nos[p_to[c.i]],
+    case when r_to_seq[c.i] is null then 0 else o_ppm end, case when r_to_seq[c.i] is not null then v_snap end, 'transfer',
+    o_held[c.i], p_memo[c.i], p_reference[c.i], o_code[c.i], o_detail[c.i]
+  from generate_series(1, n) as c(i);
+  if want_dids then
+    o_dids := (select array_agg(v_dids[u.place] order by u.i) from unnest(p_unnamed) with ordinality as u(place, i));
+  end if;
+  if v_refused = n then
+    return;
+  end if;
+  update teg.accounts acc set balance = v_balance[u.i], seq = v_seq[u.i]
+  from generate_series(1, cardinality(v_seq)) as u(i) where acc.ctid = v_at[u.i] and v_seq[u.i] > v_seq_old[u.i];
+  get diagnostics v_changed = row_count;
+  -- A row stays where it was locked; if ever one did not, nothing of this batch may stand.
+  if v_changed <> cardinality(v_seq) then
+    if v_changed <> (select count(*) from generate_series(1, cardinality(v_seq)) as u(i) where v_seq[u.i] > v_seq_old[u.i]) then
+      raise exception 'teg.accounts: a locked row was not found again';
+    end if;
+  end if;
+  with fees as (
+    insert into teg.system_deltas (seq, account, amount, created_at) values (o_base, 'treasury', v_fees, o_at)
+  )
+  insert into teg.outbox (base, events) values (o_base, n - v_refused);
+  if o_base % 1280000 = 0 then
+    perform teg.fold_deltas(2000);
+  end if;
+end $gate$;
+` },
   { name: "ledger/read.sql", sql: `-- Functions of reads. Repeatable: re-applied when its text changes.
 -- The number of an account's last leg at a moment and before a ledger number: a binary search, since legs are dense.
 create or replace function teg.last_leg(p_account uuid, p_at timestamptz, p_inclusive boolean, p_seq bigint)
 returns bigint language plpgsql stable set enable_seqscan = off as $$
 declare
   v_low bigint := 0;
-  v_high bigint := coalesce((select a.seq from teg.accounts a where a.id = p_account), 0);
+  v_high bigint;
+  v_no integer;
   v_middle bigint;
   v_at timestamptz;
   v_seq bigint;
 begin
+  select a.no, a.seq into v_no, v_high from teg.accounts a where a.id = p_account;
+  v_high := coalesce(v_high, 0);
   if p_at is null and p_seq is null then
     return v_high;
   end if;
   while v_low < v_high loop
     v_middle := (v_low + v_high + 1) / 2;
     select l.created_at, l.seq into v_at, v_seq from (
-      select o.created_at, o.seq from teg.transfers o where o.from_agent = p_account and o.from_seq = v_middle
+      select o.created_at, o.seq from teg.moves o where o.from_no = v_no and o.from_seq = v_middle
       union all
-      select i.created_at, i.seq from teg.transfers i where i.to_agent = p_account and i.to_seq = v_middle
+      select i.created_at, i.seq from teg.moves i where i.to_no = v_no and i.to_seq = v_middle
     ) l;
     if (p_at is null or v_at < p_at or (p_inclusive and v_at = p_at)) and (p_seq is null or v_seq < p_seq) then
       v_low := v_middle;
@@ -913,7 +1170,7 @@ begin
     grant select on all tables in schema teg to ninefold_teg;
     alter default privileges in schema teg grant select on tables to ninefold_teg;
     -- History: rows are added, never changed.
-    grant insert on teg.transfers, teg.account_steps, teg.fee_snapshots, teg.grants, teg.tokens, teg.token_steps,
+    grant insert on teg.moves, teg.account_steps, teg.fee_snapshots, teg.grants, teg.tokens, teg.token_steps,
       teg.outbox_numbered to ninefold_teg;
     -- Balances, sums and what the gate remembers of keys and tasks.
     grant insert, update on teg.accounts, teg.system_accounts, teg.task_epochs to ninefold_teg;
@@ -940,7 +1197,8 @@ begin
   ), made as (
     insert into teg.accounts (id, did, owner, opened_at)
     select w.id, w.about ->> 'did', (w.about ->> 'owner')::uuid, coalesce(p_now, clock_timestamp())
-    from wanted w order by w.id on conflict do nothing returning accounts.id
+    from wanted w where not exists (select from teg.accounts a where a.id = w.id)  -- an attempt would use up a number
+    order by w.id on conflict do nothing returning accounts.id
   )
   select coalesce(array_agg(m.id), '{}') into v_made from made m;
   return v_made;
@@ -951,6 +1209,15 @@ create or replace function teg.find_dids(p_dids text[]) returns uuid[] language 
 begin
   return (select array_agg(acc.id order by d.place)
     from unnest(p_dids) with ordinality as d(did, place) left join teg.accounts acc on acc.did = d.did);
+end $$;
+
+-- The ledger number of a movement, hold or refusal by its id; null: there is none.
+create or replace function teg.find_move(p_id uuid) returns bigint language plpgsql stable set enable_seqscan = off as $$
+begin
+  return coalesce(
+    (select m.seq from teg.moves m
+      where m.seq = teg.seq_of(p_id) and m.id is null and teg.id_of(m.seq, m.created_at) = p_id),
+    (select m.seq from teg.moves m where m.id = p_id));
 end $$;
 
 -- What commands name beside agents, by command: the transfers that refunds pay back, the tokens, and those who paid or
@@ -965,7 +1232,7 @@ begin
   from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original,
       case when r.op in (7, 8, 9) then (r.extra::json ->> 'token')::uuid end as token
     from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) c
-  left join teg.transfers m on m.id = c.original and m.code is null
+  left join teg.transfers m on m.seq = teg.find_move(c.original) and m.code is null
   left join teg.tokens k on k.id = c.token;
 end $$;
 
@@ -1005,8 +1272,8 @@ begin
   into kinds, lefts, firsts
   from (select u.place, u.id, u.acting, min(u.place) over (partition by u.id)::integer as first
     from unnest(p_originals, p_from) with ordinality as u(id, acting, place)) c
-  left join teg.transfers o on o.id = c.id
-  left join lateral (select sum(m.amount)::bigint as paid from teg.transfers m
+  left join teg.transfers o on o.seq = teg.find_move(c.id)
+  left join lateral (select sum(m.amount)::bigint as paid from teg.moves m
     where m.refund_of = c.id and m.code is null) d on true;
 end $$;
 
@@ -1014,18 +1281,19 @@ end $$;
 create or replace function teg.find_closing(p_account uuid, p_sequence bigint)
 returns bigint language plpgsql stable set enable_seqscan = off as $$
 begin
-  return (select m.seq from teg.account_steps s join teg.transfers m on m.id = s.transfer
-    where s.account = p_account and s.sequence = p_sequence order by s.seq desc limit 1);
+  return (select s.seq from teg.account_steps s where s.account = p_account
+    and s.sequence = p_sequence and s.transfer is not null order by s.seq desc limit 1);
 end $$;
 
 -- Records the grants that a batch has made.
-create or replace function teg.write_grants(p_day date, p_op smallint[], p_state smallint[], p_to uuid[], p_id uuid[],
-  p_amount bigint[], p_extra text[])
+drop function if exists teg.write_grants;
+create function teg.write_grants(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
+  p_to uuid[], p_amount bigint[], p_extra text[])
 returns void language plpgsql as $$
 begin
   insert into teg.grants (developer, agent, transfer, amount, granted_on)
-  select (c.extra::json ->> 'developer')::uuid, c.agent, c.id, c.amount, p_day
-  from unnest(p_op, p_state, p_to, p_id, p_amount, p_extra) as c(op, state, agent, id, amount, extra)
+  select (c.extra::json ->> 'developer')::uuid, c.agent, teg.id_of(p_base + c.place - 1, p_now), c.amount, p_day
+  from unnest(p_op, p_state, p_to, p_amount, p_extra) with ordinality as c(op, state, agent, amount, extra, place)
   where c.op = 5 and c.state = 0;
 end $$;
 
@@ -1067,7 +1335,7 @@ end $$;
 -- Whether the first outcome of a key was a refusal.
 create or replace function teg.was_refused(p_seq bigint) returns boolean language plpgsql stable set enable_seqscan = off as $$
 begin
-  return (select m.code is not null and m.code <> 'held' from teg.transfers m where m.seq = p_seq);
+  return (select m.code is not null and m.code <> 'held' from teg.moves m where m.seq = p_seq);
 end $$;
 ` },
   { name: "ledger/tokens.sql", sql: `-- Payment tokens in the gate: a hold with an audience, a single use and an expiry. Repeatable.
@@ -1137,16 +1405,17 @@ begin
 end $$;
 
 -- Records the tokens that a batch has issued and ended.
-create or replace function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
-  p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[])
+drop function if exists teg.write_tokens;
+create function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[], p_from uuid[],
+  p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[])
 returns void language plpgsql as $$
 begin
   with issued as (
     insert into teg.tokens (seq, id, payer, payee, amount, created_at, expires_at, task_ref)
-    select p_base + c.place - 1, c.id, c.payer, c.payee, c.amount, p_now,
+    select p_base + c.place - 1, teg.id_of(p_base + c.place - 1, p_now), c.payer, c.payee, c.amount, p_now,
       p_now + make_interval(secs => (c.extra::json ->> 'expires_in')::integer), c.extra::json ->> 'task_ref'
-    from unnest(p_op, p_state, p_id, p_from, p_to, p_amount, p_extra) with ordinality
-      as c(op, state, id, payer, payee, amount, extra, place)
+    from unnest(p_op, p_state, p_from, p_to, p_amount, p_extra) with ordinality
+      as c(op, state, payer, payee, amount, extra, place)
     where c.op = 6 and c.state = 0
     returning tokens.seq, tokens.id, tokens.payer, tokens.payee, tokens.amount, tokens.expires_at
   )
@@ -1158,8 +1427,9 @@ begin
   with ended as (
     insert into teg.token_steps (seq, token, issued, payer, payee, status, amount, transfer, created_at)
     select p_base + c.place - 1, (p_tokens[c.place]).id, (p_tokens[c.place]).seq, (p_tokens[c.place]).payer,
-      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end, case c.op when 7 then c.id end, p_now
-    from unnest(p_op, p_state, p_id, p_amount) with ordinality as c(op, state, id, amount, place)
+      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end, 
+      case c.op when 7 then teg.id_of(p_base + c.place - 1, p_now) end, p_now
+    from unnest(p_op, p_state, p_amount) with ordinality as c(op, state, amount, place)
     where c.op in (7, 8, 9) and c.state in (0, 5) and (p_tokens[c.place]).id is not null
     returning token_steps.token
   )
@@ -1211,22 +1481,23 @@ begin
 end $$;
 ` },
   { name: "ledger/write-batch.sql", sql: `-- The gate's last step: what a batch writes, one statement of each kind. Repeatable.
-create or replace function teg.write_transfers(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
-  p_id uuid[], p_idem uuid[], p_hash uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_fee bigint[],
+drop function if exists teg.write_transfers;
+create function teg.write_transfers(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
+  p_idem uuid[], p_hash bigint[], p_nos integer[], p_from integer[], p_to integer[], p_amount bigint[], p_fee bigint[],
   p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_ppm integer[], p_snap bigint[],
   p_from_held bigint[], p_refund uuid[], p_kind text[], p_key text[], p_memo text[], p_reference text[], p_code text[],
   p_detail text[])
 returns void language plpgsql as $$
 begin
-  insert into teg.transfers (seq, id, idem, request_hash, from_agent, to_agent, amount, fee, from_seq, from_balance,
+  insert into teg.moves (seq, idem, request_hash, from_no, to_no, amount, fee, from_seq, from_balance,
     to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
-  select p_base + c.place - 1, c.id, c.idem, c.hash, c.payer, c.payee, c.amount, c.fee, c.from_seq, c.from_balance,
-    c.to_seq, c.to_balance, p_now, c.ppm, c.snap, c.from_held, c.refund, c.kind,
+  select p_base + c.place - 1, c.idem, c.hash, p_nos[c.payer], p_nos[c.payee], c.amount, c.fee, c.from_seq, c.from_balance,
+    c.to_seq, c.to_balance, p_now, c.ppm, c.snap::integer, c.from_held, c.refund, c.kind::teg.kind,
     case c.op when 2 then 'system:status' when 5 then 'system:genesis' when 7 then 'payee' when 10 then 'system:mint'
-      when 11 then 'system:burn' end, c.key, c.memo, c.reference, c.code, c.detail
-  from unnest(p_op, p_state, p_id, p_idem, p_hash, p_from, p_to, p_amount, p_fee, p_from_seq, p_from_balance, p_to_seq,
+      when 11 then 'system:burn' end, case c.op when 5 then c.key end, c.memo, c.reference, c.code, c.detail
+  from unnest(p_op, p_state, p_idem, p_hash, p_from, p_to, p_amount, p_fee, p_from_seq, p_from_balance, p_to_seq,
     p_to_balance, p_ppm, p_snap, p_from_held, p_refund, p_kind, p_key, p_memo, p_reference, p_code, p_detail)
-    with ordinality as c(op, state, id, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
+    with ordinality as c(op, state, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
     to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, place)
   where c.state < 2;
 end $$;
@@ -1249,24 +1520,26 @@ begin
 end $$;
 
 -- What only some batches write: grants, tokens and their ends, what was issued and destroyed, status changes that took effect.
-create or replace function teg.write_steps(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
-  p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], s_at integer[],
-  s_account uuid[], s_sequence bigint[], s_status smallint[], s_transfer uuid[])
+drop function if exists teg.write_steps;
+create function teg.write_steps(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
+  p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], s_at integer[],
+  s_account uuid[], s_sequence bigint[], s_status smallint[], s_moved boolean[])
 returns void language plpgsql as $$
 begin
   if 5 = any (p_op) then
-    perform teg.write_grants(p_day, p_op, p_state, p_to, p_id, p_amount, p_extra);
+    perform teg.write_grants(p_base, p_now, p_day, p_op, p_state, p_to, p_amount, p_extra);
   end if;
   if p_op && array[6, 7, 8, 9]::smallint[] then
-    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_id, p_from, p_to, p_amount, p_extra, p_tokens);
+    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_from, p_to, p_amount, p_extra, p_tokens);
   end if;
   if p_op && array[10, 11]::smallint[] then
     perform teg.write_supply(p_now, p_op, p_state, p_from, p_to, p_amount);
   end if;
   if cardinality(s_at) > 0 then
     insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
-    select p_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, p_now
-    from unnest(s_at, s_account, s_sequence, s_status, s_transfer) as s(place, account, sequence, status, transfer);
+    select p_base + s.place - 1, s.account, s.sequence, s.status,
+      case when s.moved then teg.id_of(p_base + s.place - 1, p_now) end, p_now
+    from unnest(s_at, s_account, s_sequence, s_status, s_moved) as s(place, account, sequence, status, moved);
   end if;
 end $$;
 

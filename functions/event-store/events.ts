@@ -13,7 +13,7 @@ import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 import * as wire from '#core/wire/event-store.ts'
 
 const { get, post } = rowsOf<EventStoreContext>()
-const inside = { callers: ['service'], idempotency: 'none', uncounted: true } as const
+const inside = { callers: ['service', 'peer'], idempotency: 'none', uncounted: true } as const
 
 const IndexIn = z
   .string()

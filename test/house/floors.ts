@@ -91,6 +91,20 @@ export const floors: readonly Floor[] = [
     words: 'the three tables, core, and the version in package.json',
   },
   {
+    name: 'containers/cert-writer, containers/operate',
+    files: /^containers\/(cert-writer|operate)\//,
+    may: [
+      base,
+      platform,
+      wire,
+      runtime,
+      /^core\/[a-z-]+\/migrations\.generated\.ts$/,
+      host,
+      /^package\.json$/,
+    ],
+    words: 'base, platform, wire, runtime, the baked migrations, the host: programs beside it',
+  },
+  {
     name: 'stacks',
     files: /^(stacks\/|sst\.config\.ts$)/,
     may: [/^core\//, tables, /^package\.json$/],

@@ -58,6 +58,29 @@ export function foldTile(hashes: Uint8Array, start: number, count: number): Hash
   return row[0] as Hash
 }
 
+/**
+ * All inner hashes of a full tile: those over pairs, over fours, and so on up to its root. A proof asks for nearly as many, and
+ * the next one through the same tile for none.
+ */
+export function foldInner(hashes: Uint8Array): Uint8Array {
+  const inner = new Uint8Array((TILE_WIDTH - 1) * HASH_BYTES)
+  const at = (bytes: Uint8Array, i: number) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)
+  for (let i = 0; i < TILE_WIDTH / 2; i++)
+    inner.set(hashNode(at(hashes, 2 * i), at(hashes, 2 * i + 1)), i * HASH_BYTES)
+  // Each row stands behind the one that it is made of, and is half as long.
+  for (let i = TILE_WIDTH / 2; i < TILE_WIDTH - 1; i++) {
+    const below = 2 * (i - TILE_WIDTH / 2)
+    inner.set(hashNode(at(inner, below), at(inner, below + 1)), i * HASH_BYTES)
+  }
+  return inner
+}
+
+/** The hash over `count` of a full tile's hashes from `start` on, which is a multiple of it, a power of two above one. */
+export function pickInner(inner: Uint8Array, start: number, count: number): Hash {
+  const place = TILE_WIDTH - (2 * TILE_WIDTH) / count + start / count
+  return inner.slice(place * HASH_BYTES, (place + 1) * HASH_BYTES)
+}
+
 /** One hash of a proof from tiles; `read` gives the bytes of a tile. */
 export const foldNodes = (nodes: readonly Node[], read: (level: number, tile: number) => Uint8Array): Hash =>
   foldPeaks(

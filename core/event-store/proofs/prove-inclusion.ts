@@ -1,10 +1,10 @@
 /** Proves that an entry stands in the log: as hashes, or as one text that is verified offline. */
 import { fail } from '#core/base/errors.ts'
 import { formatProof } from '#core/base/tlog/checkpoint.ts'
-import { type Hash, hashLeaf, type Node, nodesOf } from '#core/base/tlog/merkle.ts'
+import { foldPeaks, type Hash, hashLeaf, type Node, nodesOf } from '#core/base/tlog/merkle.ts'
 import { encodeBase64 } from '#core/base/tlog/note.ts'
 import { inclusionSteps } from '#core/base/tlog/proofs.ts'
-import { foldNodes, placeOf } from '#core/base/tlog/tiles.ts'
+import { foldTile, placeOf } from '#core/base/tlog/tiles.ts'
 import type { InclusionProof } from '#core/wire/event-store.ts'
 import type { EventStoreContext } from '../context.ts'
 import { findPlace, readEntry, readHead } from '../log/read-log.ts'
@@ -17,7 +17,12 @@ export async function foldSteps(
   size: number,
 ): Promise<Hash[]> {
   const read = await readTiles(ctx, steps.flat().map(placeOf), size)
-  return steps.map((nodes) => foldNodes(nodes, read))
+  const fold = (node: Node): Hash => {
+    const { level, tile, start, count } = placeOf(node)
+    const kept = count > 1 ? ctx.tiles.fold(level, tile, start, count) : null
+    return kept ?? foldTile(read(level, tile), start, count)
+  }
+  return steps.map((nodes) => foldPeaks(nodes.map(fold)))
 }
 
 /**

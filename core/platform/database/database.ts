@@ -24,7 +24,15 @@ export interface Transaction extends Queryable {
   readonly transaction: true
 }
 
+export interface PoolFigures {
+  readonly total: number
+  readonly idle: number
+  readonly waiting: number
+}
+
 export interface Database extends Queryable {
+  /** Connections of this process: open, idle, and callers that wait for one; absent where there is no pool. */
+  readonly pool?: () => PoolFigures
   /** The adapter: pglite runs one statement at a time and is bound to this process. */
   readonly kind: 'pg' | 'pglite'
   /** Runs `work` in one transaction; commits when it resolves, rolls back when it throws or the signal aborts. */

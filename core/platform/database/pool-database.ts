@@ -30,6 +30,7 @@ export function poolDatabase(driver: DriverPool, signal?: AbortSignal, root?: Da
   const { pool } = driver
   const database: Database = {
     kind: 'pg',
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     async query<R>(text: string, params: readonly Param[] = []) {
       refuseInsideTransaction('A statement outside the transaction')
       if (!signal) return (await pool.query(text, prepared(driver, params))).rows as R[]

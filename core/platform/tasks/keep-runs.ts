@@ -46,10 +46,21 @@ export const intervalSetting = (task: string): string => `task_${publicName(task
 /** A fenced transaction that stands still for so long is ended by the server: its process is frozen or gone. */
 const IDLE_MS = 10_000
 
+/** A run that has ended without having done its work, and that nobody makes up for. */
+export interface FailedRun {
+  readonly task: string
+  readonly slot: Date
+  readonly state: 'failed' | 'timed_out' | 'abandoned'
+  /** The name of its error alone: the words may hold what only the operator of this registry is to read. */
+  readonly error: string | null
+}
+
+/** @param tellFailed told of a failed run in the transaction that records it */
 export function keepRuns(
   { db, clock }: Pick<Resources, 'db' | 'clock'>,
   schema: Schema = 'registry',
   idleMs = IDLE_MS,
+  tellFailed: (tx: Transaction, run: FailedRun) => Promise<void> = async () => undefined,
 ) {
   const idle = db.kind === 'pg' ? idleMs : 0
   const newest = async (tx: Transaction, task: string): Promise<Epoch | null> => {
@@ -122,7 +133,8 @@ export function keepRuns(
     abandon(task: string, epoch: Epoch, slot: Date): Promise<void> {
       return db.transaction(async (tx) => {
         await fence(tx, task, epoch)
-        await abandonRun(tx, schema, task, slot, epoch, clock.fixed)
+        const given = await abandonRun(tx, schema, task, slot, epoch, clock.fixed)
+        if (given.length > 0) await tellFailed(tx, { task, slot, state: 'abandoned', error: null })
       })
     },
 
@@ -132,8 +144,12 @@ export function keepRuns(
         const found = await newest(tx, run.task)
         if (!found || !sameEpoch(found, run.epoch)) return null
         const [ended] = await finishRun(tx, schema, run, clock.fixed)
-        if (ended) await dropOldRuns(tx, schema, run.task, RUNS_KEPT)
-        return ended?.finished_at ?? null
+        if (!ended) return null
+        await dropOldRuns(tx, schema, run.task, RUNS_KEPT)
+        const { task, slot, state } = run
+        if (state === 'failed' || state === 'timed_out')
+          await tellFailed(tx, { task, slot, state, error: run.error?.split(':')[0] ?? null })
+        return ended.finished_at
       })
     },
   }

@@ -158,7 +158,8 @@ export const abandonRun = (tx: Transaction, s: Schema, task: string, slot: Date,
     `update ${s}.task_runs set state = 'abandoned',
        finished_at = coalesce(finished_at, $5::timestamptz, clock_timestamp())
      where task = $1 and slot = $2 and state in ('queued', 'running', 'interrupted')
-       and (incarnation, epoch) < ($3::integer, $4::bigint)`,
+       and (incarnation, epoch) < ($3::integer, $4::bigint)
+     returning task`,
     [task, slot, epoch.incarnation, epoch.counter, time],
   )
 

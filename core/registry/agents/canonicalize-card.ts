@@ -108,7 +108,7 @@ function project(shape: Shape, value: unknown): Json {
 function projectKind(kind: Kind, value: unknown): unknown {
   switch (kind.is) {
     case 'text':
-      return String(value)
+      return toText(value)
     case 'flag':
       return Boolean(value)
     case 'struct':
@@ -121,6 +121,15 @@ function projectKind(kind: Kind, value: unknown): unknown {
       return Object.fromEntries(
         Object.entries(value as Json).map(([key, item]) => [key, projectKind(kind.of, item)]),
       )
+  }
+}
+
+/** What JavaScript makes of it. An object with a field named toString has no text there, and must not fail ours. */
+function toText(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return '[object Object]'
   }
 }
 

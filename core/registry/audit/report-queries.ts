@@ -21,7 +21,9 @@ export const foldJournal = (on: Queryable, index: bigint, upTo: bigint) =>
        trunc(sum((e.data ->> 'amount')::numeric)
          filter (where e.data ->> 'agent' is null) * 1000000)::text as treasury
      from (select j.index, j.type, j.envelope::json -> 'data' as data from registry.journal j
-       where j.index > $1 and j.source ~ '/teg(#|$)' and j.sourcesequence <= $2) e
+       join registry.journal_lives l on l.label = split_part(j.source, '#', 2)
+       where j.index > $1 and j.source ~ '/teg(#|$)' and j.type <> 'source.restored'
+         and j.sourcesequence - l.teg_shift <= $2) e
      group by e.type order by e.type`,
     [index, upTo],
   )

@@ -5,14 +5,24 @@ import type { Verifier } from '#core/base/tlog/note.ts'
 import type { RegistryContext } from '../context.ts'
 import { type EventStoreClient, EventStoreRefusal } from '../event-store-client.ts'
 import {
+  type ForwarderRow,
   findForwarder,
   insertReceipts,
   keepCheckpoint,
   listUnsent,
+  markRefused,
   moveForwarder,
   type UnsentRow,
 } from './queries.ts'
-import { checkGrowth, ForwarderHalted, leafOf, readReceipts, type Seen, writeWithheld } from './rules.ts'
+import {
+  checkGrowth,
+  ForwarderHalted,
+  leafOf,
+  readReceipts,
+  type Seen,
+  writeRetold,
+  writeWithheld,
+} from './rules.ts'
 
 /** Most rows that one request tells, and characters of their documents together. */
 export const FORWARD_BATCH = 500
@@ -42,11 +52,29 @@ export async function forwardEvents(
 ): Promise<Forwarded> {
   const state = await findForwarder(ctx.db)
   const rows = (await listUnsent(ctx.db, state.index, FORWARD_BATCH, CHARACTERS_MAX)).map(told)
-  const last = rows.at(-1)
-  if (!last) return { moved: 0, more: false }
-  const reply = await client.append(ctx, rows.map(toEvent)).catch((error) => {
+  if (rows.length === 0) return { moved: 0, more: false }
+  const more = rows.length === FORWARD_BATCH
+  try {
+    return { moved: await tellRows(ctx, { client, verifier }, state, rows), more }
+  } catch (error) {
+    const at = placeOfConflict(error, rows)
+    if (at < 0) throw explain(error)
+    // What stands before it is told first, so that the one that is refused is the next.
+    if (at > 0)
+      return { moved: await tellRows(ctx, { client, verifier }, state, rows.slice(0, at)), more: true }
+    await markRefused(ctx.db, state.ledger, (rows[0] as UnsentRow).index)
     throw explain(error)
-  })
+  }
+}
+
+/** @returns rows that have their receipt now */
+async function tellRows(
+  ctx: RegistryContext,
+  { client, verifier }: Forwarding,
+  state: ForwarderRow,
+  rows: readonly UnsentRow[],
+): Promise<number> {
+  const reply = await client.append(ctx, rows.map(toEvent))
   const leaves = rows.map(leafOf)
   const seen = readReceipts(reply, leaves, verifier)
   // Before the receipts are kept: what a log says that has lost its history is worth nothing.
@@ -57,22 +85,35 @@ export async function forwardEvents(
       { origin: state.origin, size: Number(state.size), root: state.root },
       seen,
     )
-  await ctx.db.transaction(async (tx) => {
+  const last = (rows.at(-1) as UnsentRow).index
+  return ctx.db.transaction(async (tx) => {
+    // An operator may have had it begin anew meanwhile, with another EventStore.
+    if (!(await moveForwarder(tx, state.ledger, last))) return 0
     const receipts = rows.map((row, i) => ({
       index: String(row.index),
       ledgerindex: reply.receipts[i]?.index as number,
       leaf_hash: Buffer.from(leaves[i] as Uint8Array).toString('hex'),
     }))
-    await insertReceipts(tx, receipts, ctx.time)
-    await moveForwarder(tx, last.index)
+    await insertReceipts(tx, state.ledger, receipts, ctx.time)
     await keepCheckpoint(tx, seen)
+    return rows.length
   })
-  return { moved: rows.length, more: rows.length === FORWARD_BATCH }
 }
 
 /** As the ledger is told it: of what a policy keeps from it, only that there was an event. */
-const told = (row: UnsentRow): UnsentRow =>
-  (row.targets & targetBits.ledger) === 0 ? { ...row, envelope: writeWithheld(row) } : row
+function told(row: UnsentRow): UnsentRow {
+  if ((row.targets & targetBits.ledger) === 0) return { ...row, envelope: writeWithheld(row) }
+  return row.retold ? { ...row, envelope: writeRetold(row) } : row
+}
+
+/** The row whose number the EventStore holds with other content; -1 when that is not what it says. */
+const placeOfConflict = (error: unknown, rows: readonly UnsentRow[]): number =>
+  error instanceof EventStoreRefusal && error.code === 'sequence_conflict'
+    ? rows.findIndex(
+        ({ source, sourcesequence }) =>
+          source === error.problem.source && String(sourcesequence) === error.problem.sequence,
+      )
+    : -1
 
 const toEvent = (row: UnsentRow) => ({
   source: row.source,
@@ -100,11 +141,11 @@ function explain(error: unknown): unknown {
   const { problem } = error
   if (error.code === 'sequence_gap')
     return new ForwarderHalted(
-      `the EventStore expects number ${String(problem.next_expected)} of ${String(problem.source)}, which it has receipted before: it has lost events, or is another one.`,
+      `the EventStore expects number ${String(problem.next_expected)} of ${String(problem.source)}, which it has receipted before: it has lost events, or is another one. POST /operator/journal/resend tells it the whole journal.`,
     )
   if (error.code === 'sequence_conflict')
     return new ForwarderHalted(
-      `the EventStore holds other content under number ${String(problem.sequence)} of ${String(problem.source)}.`,
+      `the EventStore holds other content under number ${String(problem.sequence)} of ${String(problem.source)}. Was this database restored from a backup? Then POST /operator/journal/restored.`,
     )
   return error
 }

@@ -3,13 +3,17 @@ import type { Queryable, Transaction } from '#core/platform/database/database.ts
 
 export interface ForwarderRow {
   index: bigint
+  /** Counts the EventStores that the whole journal was told to. */
+  ledger: number
   origin: string | null
   size: bigint | null
   root: Uint8Array | null
 }
 
 export async function findForwarder(on: Queryable): Promise<ForwarderRow> {
-  const rows = await on.query<ForwarderRow>('select index, origin, size, root from registry.forwarder')
+  const rows = await on.query<ForwarderRow>(
+    'select index, ledger, origin, size, root from registry.forwarder',
+  )
   return rows[0] as ForwarderRow
 }
 
@@ -23,17 +27,22 @@ export interface UnsentRow {
   time: Date
   policyversion: number
   targets: number
+  /** True where source and number are others than the document says: it was journaled under used ones. */
+  retold: boolean
 }
 
 /** Rows after an index as far as their documents have so many characters together; always one, where there is one. */
 export const listUnsent = (on: Queryable, after: bigint, limit: number, charactersMax: number) =>
   on.query<UnsentRow>(
-    `select r.index, r.id, r.source, r.sourcesequence, r.envelope, r.salt, r.time,
-       r.policyversion, r.targets
+    `select r.index, r.id, coalesce(n.source, r.source) as source,
+       coalesce(n.sourcesequence, r.sourcesequence) as sourcesequence, r.envelope, r.salt, r.time, r.policyversion,
+       r.targets, n.index is not null as retold
      from (select j.index, j.id, j.source, j.sourcesequence, j.envelope, j.salt, j.time,
              j.policyversion, j.targets,
              sum(length(j.envelope)) over (order by j.index) as characters, row_number() over (order by j.index) as place
            from registry.journal j where j.index > $1 and j.index <= $1 + $2::bigint) r
+     left join lateral (select t.index, t.source, t.sourcesequence from registry.journal_retold t
+       where t.index = r.index order by t.life desc limit 1) n on true
      where r.characters <= $3 or r.place = 1 order by r.index`,
     [after, limit, charactersMax],
   )
@@ -46,17 +55,47 @@ export interface NewReceipt {
 }
 
 /** Keeps receipts; one that is there already is the same one. */
-export const insertReceipts = (tx: Transaction, receipts: readonly NewReceipt[], now: Date | null) =>
+export const insertReceipts = (
+  tx: Transaction,
+  ledger: number,
+  receipts: readonly NewReceipt[],
+  now: Date | null,
+) =>
   tx.query(
-    `insert into registry.ledger_receipts (index, ledgerindex, leaf_hash, received_at)
-     select r.index, r.ledgerindex, decode(r.leaf_hash, 'hex'), coalesce($2::timestamptz, clock_timestamp())
+    `insert into registry.ledger_receipts (index, ledger, ledgerindex, leaf_hash, received_at)
+     select r.index, $3::integer, r.ledgerindex, decode(r.leaf_hash, 'hex'), coalesce($2::timestamptz, clock_timestamp())
      from json_to_recordset($1::json) as r(index bigint, ledgerindex bigint, leaf_hash text)
-     on conflict (index) do nothing`,
-    [JSON.stringify(receipts), now],
+     on conflict (index, ledger) do nothing`,
+    [JSON.stringify(receipts), now, ledger],
   )
 
-export const moveForwarder = (tx: Transaction, index: bigint) =>
-  tx.query('update registry.forwarder set index = greatest(index, $1)', [index])
+/** @returns false when the journal is told to another EventStore by now */
+export async function moveForwarder(tx: Transaction, ledger: number, index: bigint): Promise<boolean> {
+  const rows = await tx.query(
+    `update registry.forwarder set index = greatest(index, $2), refused_index = null where ledger = $1
+     returning index`,
+    [ledger, index],
+  )
+  return rows.length === 1
+}
+
+/** Notes that the EventStore holds other content under the number of the row behind the forwarder's place. */
+export const markRefused = (on: Queryable, ledger: number, index: bigint) =>
+  on.query('update registry.forwarder set refused_index = $2 where ledger = $1 and index = $2::bigint - 1', [
+    ledger,
+    index,
+  ])
+
+/** Begins anew, with nothing told. @returns where it stood */
+export async function beginLedger(tx: Transaction) {
+  const rows = await tx.query<{ ledger: number; index: bigint; origin: string | null; size: bigint | null }>(
+    `update registry.forwarder f set ledger = f.ledger + 1, index = 0, refused_index = null, checkpoint = null,
+       origin = null, size = null, root = null
+     from (select ledger, index, origin, size from registry.forwarder for update) b
+     returning b.ledger, b.index, b.origin, b.size`,
+  )
+  return rows[0] as NonNullable<(typeof rows)[0]>
+}
 
 /** Keeps a checkpoint that was shown to add to the one before; an older one of a slower process changes nothing. */
 export const keepCheckpoint = (

@@ -112,3 +112,14 @@ export const writeWithheld = (row: {
     sourcesequence: String(row.sourcesequence),
     policyversion: row.policyversion,
   })
+
+/**
+ * The document of a row that is told under another source and number than it was journaled under: the restored database
+ * had given it used ones. Everything else of it is the same, and so is every attempt.
+ */
+export const writeRetold = (row: { envelope: string; source: string; sourcesequence: bigint }): string =>
+  JSON.stringify({
+    ...(JSON.parse(row.envelope) as Record<string, unknown>),
+    source: row.source,
+    sourcesequence: String(row.sourcesequence),
+  })

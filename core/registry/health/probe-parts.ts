@@ -1,6 +1,7 @@
 /** Asks the parts that the registry stands on whether they answer; no probe waits longer than two seconds. */
 import type { RegistryContext } from '../context.ts'
 import { pingDatabase } from './queries.ts'
+import type { Spire } from './schema.ts'
 
 const PROBE_MS_MAX = 2000
 
@@ -30,6 +31,30 @@ export async function probeEventStore(
 /** Redis, or what stands for it in one process. */
 export const probeCoordination = (ctx: RegistryContext): Promise<Probe> =>
   probe(ctx, () => ctx.coordination.ping())
+
+const SILENT_MS = 120_000
+
+/** The SPIRE agent and the identity, as cert-writer tells them; absent where no identity is configured. */
+export async function probeSpire(ctx: RegistryContext): Promise<Spire> {
+  const none = { identity: 'none', spiffe_id: null, svid_age_seconds: null, svid_left_seconds: null } as const
+  if (!ctx.identity) return { state: 'absent', workload_api: null, ...none }
+  const report = await ctx.identity.read()
+  const now = ctx.clock.now().getTime()
+  if (!report) return { state: 'down', workload_api: 'silent', ...none }
+  const isSilent = now - Date.parse(report.updated_at) > SILENT_MS
+  const workloadApi = isSilent ? 'silent' : report.workload_api
+  const { not_before: from, not_after: until, spiffe_id: id } = report
+  if (!from || !until || now >= Date.parse(until))
+    return { state: 'down', workload_api: workloadApi, ...none }
+  return {
+    state: workloadApi === 'connected' ? 'up' : 'down',
+    workload_api: workloadApi,
+    identity: report.identity,
+    spiffe_id: id,
+    svid_age_seconds: Math.round((now - Date.parse(from)) / 1000),
+    svid_left_seconds: Math.round((Date.parse(until) - now) / 1000),
+  }
+}
 
 /** A part that fails or is late is down: finding that out is what a probe is for. */
 async function probe(ctx: RegistryContext, ask: (signal: AbortSignal) => Promise<boolean>): Promise<Probe> {

@@ -3,6 +3,26 @@ import type { Queryable } from '#core/platform/database/database.ts'
 
 export const pingDatabase = (on: Queryable) => on.query('select 1 as one')
 
+export interface QueuesRow {
+  journal_head: bigint
+  /** When the oldest fact came that the relay has not yet put into the journal. */
+  outbox_since: Date | null
+  forward_waiting: bigint
+  forward_since: Date | null
+}
+
+/** How far the journal and the forwarder are behind. */
+export async function readQueues(on: Queryable): Promise<QueuesRow> {
+  const rows = await on.query<QueuesRow>(
+    `select h.index as journal_head,
+       (select o.occurred_at from registry.outbox o order by o.position limit 1) as outbox_since,
+       h.index - f.index as forward_waiting,
+       (select j.recorded_at from registry.journal j where j.index = f.index + 1) as forward_since
+     from registry.journal_head h cross join registry.forwarder f`,
+  )
+  return rows[0] as QueuesRow
+}
+
 export interface CountsRow {
   accounts_active: bigint
   accounts_suspended: bigint

@@ -12,6 +12,20 @@ const Part = z.strictObject({
   state: z.enum(['up', 'down', 'absent']),
   latency_ms: z.number().nullable(),
 })
+const Pool = z.strictObject({ total: z.int(), idle: z.int(), waiting: z.int() })
+/** Of this worker's part of the registry: seconds that the oldest fact has waited; 0: none waits. */
+const Lag = z.strictObject({ lag_seconds: z.number().min(0) })
+const Spire = z.strictObject({
+  /** up: the agent streams and the identity is in time; down: it does not, or there is none. */
+  state: z.enum(['up', 'down', 'absent']),
+  /** How cert-writer finds the agent; silent: it has not told for minutes. */
+  workload_api: z.enum(['connecting', 'connected', 'down', 'denied', 'stopped', 'silent']).nullable(),
+  identity: z.enum(['none', 'ok', 'expiring']),
+  spiffe_id: z.string().nullable(),
+  svid_age_seconds: z.number().nullable(),
+  svid_left_seconds: z.number().nullable(),
+})
+export type Spire = z.output<typeof Spire>
 const TaskOut = z.strictObject({
   name: z.string(),
   /** The process that holds the task now; null: nobody. */
@@ -33,11 +47,24 @@ export const HealthOut = z.strictObject({
   status: z.enum(['ok', 'degraded']),
   version: z.string(),
   /** From here on for operators only. */
-  databases: z.strictObject({ registry: Part, teg: Part }).optional(),
+  databases: z
+    .strictObject({
+      /** `pool`: connections of the worker that answers; null where there is none. */
+      registry: Part.extend({ pool: Pool.nullable() }),
+      teg: Part,
+    })
+    .optional(),
   redis: Part.extend({ kind: z.enum(['redis', 'in-process', 'postgres']) }).optional(),
   teg: Part.optional(),
   event_store: Part.optional(),
-  spire: Part.optional(),
+  spire: Spire.optional(),
+  /** The journal, and the way from it to the EventStore; null while the database does not answer. */
+  journal: Lag.extend({ head: z.int().min(0) })
+    .nullable()
+    .optional(),
+  forwarder: Lag.extend({ waiting: z.int().min(0) })
+    .nullable()
+    .optional(),
   tasks: z.array(TaskOut).optional(),
 })
 export type HealthOut = z.output<typeof HealthOut>

@@ -17,7 +17,10 @@ export const eventTypes: Readonly<Record<string, string>> = {
   'supply.burned': 'An operator has destroyed AVT.',
   'transfer.rated': 'The payer of a transfer has rated what it has paid for.',
   'audit.report': "An audit has compared the TEG's books with the journal.",
+  'task.failed': 'A run of a background task has failed, has run out of time or was given up.',
   'webhook.disabled':
     'The registry has disabled a webhook whose endpoint is gone, keeps failing or is too far behind.',
+  'source.restored':
+    "The registry's database was restored from a backup: its sources go on under new names behind this.",
   'settings.changed': 'An operator has changed settings of the registry.',
 }

@@ -122,6 +122,7 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
     let state: 'running' | 'paused' | 'stopped' = 'running'
     let pumping = false
     const give = (rows: readonly HeldEvent[]) => {
+      const last = rows.at(-1)
       for (const row of rows) {
         if (state !== 'running') return
         position = row.index
@@ -129,7 +130,7 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
           (row.targets & targetBits.live) !== 0 &&
           wanted.match(row.type).has(pump) &&
           mayRead(viewer, row) &&
-          !options.deliver(row) &&
+          !options.deliver(row, row !== last) &&
           state === 'running'
         )
           state = 'paused'

@@ -99,11 +99,15 @@ export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], n
     [JSON.stringify(rows), now],
   )
 
-/** Documents of a source by sequence. */
-export const findEnvelopes = (tx: Transaction, source: string, sequences: readonly bigint[]) =>
-  tx.query<{ sourcesequence: bigint; envelope: string }>(
-    'select sourcesequence, envelope from registry.journal where source = $1 and sourcesequence = any($2::bigint[])',
-    [source, sequences.map(String)],
+/** Documents by source and sequence. */
+export const findEnvelopes = (
+  tx: Transaction,
+  wanted: readonly { readonly source: string; readonly sequence: bigint }[],
+) =>
+  tx.query<{ source: string; sourcesequence: bigint; envelope: string }>(
+    `select j.source, j.sourcesequence, j.envelope from unnest($1::text[], $2::bigint[]) w(source, sequence)
+     join registry.journal j on j.source = w.source and j.sourcesequence = w.sequence`,
+    [wanted.map(({ source }) => source), wanted.map(({ sequence }) => String(sequence))],
   )
 
 /** Owners of agents. */
@@ -118,12 +122,13 @@ export async function findHead(on: Queryable): Promise<bigint> {
   return (rows[0] as { index: bigint }).index
 }
 
-/** Rows after an index, in order. */
+/** Rows after an index, in order. A look-up for each of them: a join would read all receipts while the tables are young. */
 export const listJournal = (on: Queryable, after: bigint, limit: number) =>
   on.query<JournalRow>(
-    `select j.index, j.type, j.envelope, j.audience, j.parties, j.targets, l.ledgerindex
-     from registry.journal j left join registry.ledger_receipts l on l.index = j.index
-     where j.index > $1 order by j.index limit $2`,
+    `select j.index, j.type, j.envelope, j.audience, j.parties, j.targets,
+       (select l.ledgerindex from registry.ledger_receipts l
+        where l.index = j.index and l.ledger = (select f.ledger from registry.forwarder f)) as ledgerindex
+     from registry.journal j where j.index > $1 order by j.index limit $2`,
     [after, limit],
   )
 
@@ -136,7 +141,8 @@ export const listVisible = (
 ) =>
   on.query<{ index: bigint; envelope: string; ledgerindex: bigint | null }>(
     `select j.index, j.envelope, l.ledgerindex
-     from registry.journal j left join registry.ledger_receipts l on l.index = j.index
+     from registry.journal j left join registry.ledger_receipts l
+       on l.index = j.index and l.ledger = (select f.ledger from registry.forwarder f)
      where j.index > $1 and j.index <= $2 and (j.targets & 4) <> 0 and ($4::text[] is null or j.type ~ any($4::text[]))
        and ($5::boolean or j.audience is null or j.audience @> array[$6::uuid] or j.parties @> array[$7::uuid])
      order by j.index limit $3`,

@@ -1,25 +1,22 @@
 /** Moves committed facts of both outboxes into the journal: contiguous indexes, exact bytes, each fact once. */
 
-import { applyPolicies, noPolicies } from '#core/base/emission-policy.ts'
-import { SALT_BYTES } from '#core/base/tlog/commitment.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { OutboxItem } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
+import { appendJournal } from './append-journal.ts'
+import { enterLife, lifeOf } from './begin-life.ts'
 import { RelayHalted } from './errors.ts'
-import { findPolicySet } from './find-policy-set.ts'
+import { listLives } from './life-queries.ts'
 import {
-  advanceHead,
   advanceSource,
   findEnvelopes,
   findOwners,
   findSource,
-  insertJournal,
   lockJournal,
-  type NewJournalRow,
   setIncarnation,
   takeOutbox,
 } from './queries.ts'
-import { type Fact, saysTheSame, sourceOf, writeEnvelope } from './rules.ts'
+import { saysTheSame, sequenceIn, sourceOf } from './rules.ts'
 
 /** Most rows that one transaction moves. */
 export const RELAY_BATCH = 500
@@ -38,25 +35,23 @@ export interface Relayed {
  * could fall behind: what is committed is taken, whenever that was. Safe with any number of relays.
  */
 export async function relayOwnEvents(ctx: RegistryContext): Promise<Relayed> {
-  const source = sourceOf(ctx.config.REGISTRY_NAME, 'registry')
   const { moved, head } = await ctx.db.transaction(async (tx) => {
     await lockJournal(tx)
+    const { life, begun } = await enterLife(tx, ctx)
+    const source = sourceOf(ctx.config.REGISTRY_NAME, 'registry', life)
     const facts = await takeOutbox(tx, RELAY_BATCH)
-    if (facts.length === 0) return { moved: 0, head: 0n }
-    const sequence = await advanceSource(tx, 'registry', facts.length)
-    const rows = facts.map((fact, i) => {
-      const number = sequence + BigInt(i) + 1n
-      return {
-        source,
-        number,
-        fact: { ...fact, time: fact.occurred_at },
-        audience: fact.audience,
-        parties: null,
-      }
-    })
-    return append(tx, ctx, rows)
+    if (facts.length === 0) return { moved: 0, head: begun ?? 0n }
+    const count = await advanceSource(tx, 'registry', facts.length)
+    const rows = facts.map((fact, i) => ({
+      source,
+      number: sequenceIn(life, 'registry', count + BigInt(i) + 1n),
+      fact: { ...fact, time: fact.occurred_at },
+      audience: fact.audience,
+      parties: null,
+    }))
+    return appendJournal(tx, ctx, rows)
   })
-  if (moved > 0) await tellReaders(ctx, head)
+  if (head > 0n) await tellReaders(ctx, head)
   return { moved, more: moved === RELAY_BATCH }
 }
 
@@ -74,7 +69,7 @@ export async function relayTegEvents(ctx: RegistryContext): Promise<Relayed> {
     await lockJournal(tx)
     return takePage(tx, ctx, page.incarnation, page.items)
   })
-  if (moved > 0) await tellReaders(ctx, head)
+  if (head > 0n) await tellReaders(ctx, head)
   return { moved, more: moved >= RELAY_BATCH }
 }
 
@@ -84,7 +79,8 @@ async function takePage(
   incarnation: string,
   items: readonly OutboxItem[],
 ): Promise<{ moved: number; head: bigint }> {
-  const source = sourceOf(ctx.config.REGISTRY_NAME, 'teg')
+  const { life, begun } = await enterLife(tx, ctx)
+  const source = sourceOf(ctx.config.REGISTRY_NAME, 'teg', life)
   const cursor = await findSource(tx, 'teg')
   if (cursor.incarnation !== null && cursor.incarnation !== incarnation)
     throw new RelayHalted(`its database is another incarnation (${incarnation}, not ${cursor.incarnation}).`)
@@ -92,21 +88,21 @@ async function takePage(
   const facts = items.map((item) => ({ item, number: BigInt(item.number) }))
   // Beside the overlap, another relay may have taken the beginning of the page since it was asked for.
   const known = facts.filter(({ number }) => number <= cursor.sequence)
-  await compareKnown(tx, source, known)
+  await compareKnown(tx, ctx, known)
   const fresh = facts.slice(known.length)
   for (const [i, { number }] of fresh.entries())
     if (number !== cursor.sequence + BigInt(i) + 1n)
       throw new RelayHalted(`number ${cursor.sequence + BigInt(i) + 1n} is missing, ${number} came instead.`)
-  if (fresh.length === 0) return { moved: 0, head: 0n }
+  if (fresh.length === 0) return { moved: 0, head: begun ?? 0n }
   await advanceSource(tx, 'teg', fresh.length)
   const parties = [...new Set(fresh.flatMap(({ item }) => item.parties ?? []))]
   const owners = new Map((await findOwners(tx, parties)).map(({ id, owner }) => [id, owner]))
-  return append(
+  return appendJournal(
     tx,
     ctx,
     fresh.map(({ item, number }) => ({
       source,
-      number,
+      number: sequenceIn(life, 'teg', number),
       fact: { ...item, time: new Date(item.time) },
       // An agent that this registry does not know has no owner here: its events are then for operators only.
       audience: item.parties && [...new Set(item.parties.flatMap((agent) => owners.get(agent) ?? []))],
@@ -118,63 +114,24 @@ async function takePage(
 /** The same number with other content is a contradiction that nobody may paper over. */
 async function compareKnown(
   tx: Transaction,
-  source: string,
+  ctx: RegistryContext,
   facts: readonly { number: bigint; item: OutboxItem }[],
 ): Promise<void> {
   if (facts.length === 0) return
-  const kept = await findEnvelopes(
-    tx,
-    source,
-    facts.map(({ number }) => number),
-  )
-  const texts = new Map(kept.map((row) => [row.sourcesequence, row.envelope]))
-  for (const { number, item } of facts) {
-    const text = texts.get(number)
+  const lives = await listLives(tx)
+  const placed = facts.map(({ number, item }) => {
+    const life = lifeOf(lives, 'teg', number)
+    const sequence = sequenceIn(life, 'teg', number)
+    return { number, item, source: sourceOf(ctx.config.REGISTRY_NAME, 'teg', life), sequence }
+  })
+  const kept = await findEnvelopes(tx, placed)
+  const texts = new Map(kept.map((row) => [`${row.sourcesequence} ${row.source}`, row.envelope]))
+  for (const { number, item, source, sequence } of placed) {
+    const text = texts.get(`${sequence} ${source}`)
     // Not found: the registry has been given another name since, and there is nothing to compare with.
     if (text !== undefined && !saysTheSame(text, item))
       throw new RelayHalted(`number ${number} came again with other content than the journal holds.`)
   }
-}
-
-/** A fact on its way into the journal. */
-interface Arrival {
-  readonly source: string
-  readonly number: bigint
-  readonly fact: Fact
-  readonly audience: readonly string[] | null
-  readonly parties: readonly string[] | null
-}
-
-/** Fixes bytes, salt and policy version with the index: whatever is read or told later is this. */
-async function append(
-  tx: Transaction,
-  ctx: RegistryContext,
-  arrivals: readonly Arrival[],
-): Promise<{ moved: number; head: bigint }> {
-  const set = (await findPolicySet(tx)) ?? noPolicies
-  const before = await advanceHead(tx, arrivals.length)
-  const rows = arrivals.map(({ source, number, fact, audience, parties }, i): NewJournalRow => {
-    const salt = ctx.random(SALT_BYTES)
-    const { data, targets, redacted, sampledRate } = applyPolicies(set.policies, fact, salt)
-    const version = Number(set.version)
-    return {
-      index: String(before + BigInt(i) + 1n),
-      id: fact.id,
-      source,
-      sourcesequence: String(number),
-      type: fact.type,
-      subject: fact.subject,
-      time: fact.time.toISOString(),
-      envelope: writeEnvelope(source, number, { ...fact, data }, { version, redacted, sampledRate }),
-      audience,
-      parties,
-      salt: Buffer.from(salt).toString('hex'),
-      policyversion: version,
-      targets,
-    }
-  })
-  await insertJournal(tx, rows, ctx.time)
-  return { moved: rows.length, head: before + BigInt(rows.length) }
 }
 
 /** Only a hint: readers find new rows by index without it, later. */

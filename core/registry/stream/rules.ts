@@ -44,9 +44,29 @@ export interface Fact {
   readonly data: Record<string, unknown>
 }
 
-/** The source of a service's events. */
-export const sourceOf = (registry: string, service: 'registry' | 'teg'): string =>
-  `/registries/${registry}/${service}`
+export const services = ['registry', 'teg'] as const
+export type Service = (typeof services)[number]
+
+/** A life of the journal: from one restore of its database to the next. */
+export interface Life {
+  readonly number: number
+  /** Stands behind # in the sources; empty for the first life. */
+  readonly label: string
+  /** The services' counts when it began. */
+  readonly registry_after: bigint
+  readonly teg_after: bigint
+  /** What makes a count a sourcesequence. */
+  readonly registry_shift: bigint
+  readonly teg_shift: bigint
+}
+
+/** The source of a service's events in a life. */
+export const sourceOf = (registry: string, service: Service, life: Pick<Life, 'label'>): string =>
+  `/registries/${registry}/${service}${life.label === '' ? '' : `#${life.label}`}`
+
+/** The sourcesequence of a service's count in a life. */
+export const sequenceIn = (life: Life, service: Service, count: bigint): bigint =>
+  count + life[`${service}_shift`]
 
 /** What the emission policies have made of a document. */
 export interface PolicyMark {

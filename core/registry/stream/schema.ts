@@ -102,3 +102,25 @@ export const ParkedQuery = PageQuery.extend({ cursor: IndexIn.optional() })
 /** The first index that the reactor takes again. */
 export const ReplayFromBody = z.strictObject({ from: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
 export const ReplayOut = z.strictObject({ replayed: z.number().int() })
+
+/** Why an operator does it; it stands in the audit trail, and after a restore in the event. */
+export const ReasonBody = z.strictObject({ reason: z.string().trim().min(3).max(500) })
+/** Where the journal stands, and how far the EventStore has been told of it. */
+export const JournalState = z.strictObject({
+  head: z.int().min(0),
+  /** What stands behind # in its sources; empty before the first restore. */
+  incarnation: z.string(),
+  /** True while a new life is about to begin with the next turn of the relay. */
+  restoring: z.boolean(),
+  ledger: z.strictObject({
+    /** Everything up to it has its receipt. */
+    index: z.int().min(0),
+    /** How many EventStores were told the whole journal before this one. */
+    former: z.int().min(0),
+    origin: z.string().nullable(),
+    size: z.int().nullable(),
+    /** The index whose number the EventStore holds with other content. */
+    refused: z.int().nullable(),
+  }),
+})
+export type JournalState = z.infer<typeof JournalState>

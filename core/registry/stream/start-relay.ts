@@ -3,6 +3,8 @@ import { backgroundCall } from '#core/platform/background-call.ts'
 import { startLoop } from '#core/platform/background-loop.ts'
 import { openSparingLease } from '#core/platform/sparing-lease.ts'
 import type { RegistryContext, RegistryResources } from '../context.ts'
+import { detectRestore } from './detect-restore.ts'
+import { RelayHalted } from './errors.ts'
 import { type Relayed, relayOwnEvents, relayTegEvents } from './relay-events.ts'
 
 /** Channel of the hint that an outbox has grown: it reaches the process that leads. */
@@ -16,6 +18,8 @@ const IDLE_EMBEDDED_MS = 5000
 export interface Relay {
   /** Tells that there is something in an outbox; to be called after the commit, never inside a transaction. */
   wake(): void
+  /** True while the TEG's outbox contradicts the journal. */
+  halted(): boolean
   stop(): Promise<void>
 }
 
@@ -28,6 +32,8 @@ export async function startRelay(resources: RegistryResources): Promise<Relay> {
     Buffer.from(resources.random(12)).toString('base64url'),
   )
   let led = false
+  let isHalted = false
+  let looked: Promise<void> | null = null
 
   const loopOf = (name: string, move: (ctx: RegistryContext) => Promise<Relayed>) =>
     startLoop({
@@ -38,8 +44,19 @@ export async function startRelay(resources: RegistryResources): Promise<Relay> {
       async turn(signal) {
         led = await lease.leads()
         if (!led) return false
-        const { more } = await move({ ...resources, ...backgroundCall(resources, name, signal) })
-        return more
+        const ctx = { ...resources, ...backgroundCall(resources, name, signal) }
+        try {
+          // Again after a failure: behind it may be another server.
+          looked ??= detectRestore(ctx)
+          await looked
+          const { more } = await move(ctx)
+          if (move === relayTegEvents) isHalted = false
+          return more
+        } catch (error) {
+          if (move === relayTegEvents) isHalted = error instanceof RelayHalted
+          else looked = null
+          throw error
+        }
       },
     })
   const loops = [loopOf('relay-registry', relayOwnEvents), loopOf('relay-teg', relayTegEvents)]
@@ -68,6 +85,7 @@ export async function startRelay(resources: RegistryResources): Promise<Relay> {
       if (telling) again = true
       else void tell()
     },
+    halted: () => isHalted,
     async stop() {
       await unsubscribe()
       await Promise.all(loops.map((loop) => loop.stop()))

@@ -3,6 +3,7 @@ import { formatAmount } from '#core/base/amount.ts'
 import type { Outcome, Payment } from '#core/wire/teg.ts'
 import type { GateArrays, ParsedCommand } from './encode-commands.ts'
 import type { GateRow, TransferRow } from './queries.ts'
+import { idOf } from './rules.ts'
 import { showIssued, showPayment } from './show-payment.ts'
 import { showTransfer } from './show-transfer.ts'
 import type { TokenRow } from './token-queries.ts'
@@ -25,14 +26,14 @@ const refusal = (code: string, detail: string, replayed: boolean): Outcome => ({
 /** Ids of the tokens that the outcomes will show. */
 export function tokensOf(
   commands: readonly ParsedCommand[],
-  batch: GateArrays,
   rows: readonly GateRow[],
   priors: Found['priors'],
 ): string[] {
   return commands.flatMap((command, i) => {
     if (command.op === 'issue_token') {
       const row = rows[i] as GateRow
-      return (row.o_state === 3 ? priors.get(row.o_prior as bigint)?.id : batch.id[i]) ?? []
+      if (row.o_state === 0) return idOf(row.o_prior as bigint, row.o_at)
+      return (row.o_state === 3 ? priors.get(row.o_prior as bigint)?.id : null) ?? []
     }
     return 'token_id' in command ? command.token_id : []
   })
@@ -72,8 +73,8 @@ export function buildOutcomes(
 /** What the gate has just written, without reading it again. */
 function toRow(command: ParsedCommand, batch: GateArrays, i: number, row: GateRow): TransferRow {
   return {
-    seq: 0n,
-    id: batch.id[i] as string,
+    seq: row.o_prior as bigint,
+    id: idOf(row.o_prior as bigint, row.o_at),
     kind: command.op,
     scope: null,
     key: batch.key[i] as string,

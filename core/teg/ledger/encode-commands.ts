@@ -1,5 +1,5 @@
 /** Turns commands into the gate's parallel arrays: accounts and keys once each, commands by their places. */
-import { createHash } from 'node:crypto'
+import { hash as hashOnce } from 'node:crypto'
 import type { z } from 'zod'
 import { isUuid } from '#core/base/ids.ts'
 import { type Command, isLinked } from '#core/wire/teg.ts'
@@ -14,9 +14,8 @@ export interface GateArrays {
   /** Tasks that send commands under a fence. */
   readonly tasks: readonly string[]
   readonly op: readonly number[]
-  readonly id: readonly string[]
   readonly idem: readonly string[]
-  readonly hash: readonly string[]
+  readonly hash: readonly bigint[]
   readonly key: readonly string[]
   readonly twin: readonly number[]
   /** Linked to the next command; empty when none is. */
@@ -52,7 +51,7 @@ interface Row {
   /** Scope and key: together they name the outcome for ever. */
   scope: string
   key: string
-  hash: string
+  hash: bigint
   amount: bigint | null
   memo: string | null
   reference: string | null
@@ -61,12 +60,15 @@ interface Row {
 
 /** 128 bits of SHA-256 in the form of a UUID: half the size of the whole digest in every row and index. */
 export function digestOf(text: string): string {
-  return shorten(createHash('sha256').update(text).digest('hex'))
+  const hex = digest(text)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }
-const shorten = (hex: string) =>
-  `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
+const digest = (text: string) => hashOnce('sha256', text, 'hex')
 
-/** Encodes a batch. `newId` gives the ids of the movements to come. */
+/** The first 64 bits of a digest. */
+export const hashOf = (hex: string) => BigInt.asIntN(64, BigInt(`0x${hex.slice(0, 16)}`))
+
+/** Encodes a batch. */
 export function encodeCommands(commands: readonly ParsedCommand[], newId: () => string): GateArrays {
   const spenders = new Map<string, number>()
   const rows = commands.map((command) => describe(command, spenders))
@@ -76,10 +78,9 @@ export function encodeCommands(commands: readonly ParsedCommand[], newId: () => 
   const places = new Map([...accounts, ...dids].map((name, index) => [name, index + 1]))
   const place = (name: string | null) => (name === null ? null : (places.get(name) as number))
 
-  const ids = commands.map(newId)
-  // A status change may close, reopen and close an account again: its movements are told apart by their ids.
-  const idem = rows.map((row, i) =>
-    digestOf(`${row.scope}\n${row.key}${row.scope === 'system:status' ? `\n${ids[i]}` : ''}`),
+  // A status change may close, reopen and close an account again: its movements are told apart by an id each.
+  const idem = rows.map((row) =>
+    digestOf(`${row.scope}\n${row.key}${row.scope === 'system:status' ? `\n${newId()}` : ''}`),
   )
   const firsts = new Map<string, number>()
   const twin = idem.map((value, index) => {
@@ -93,7 +94,6 @@ export function encodeCommands(commands: readonly ParsedCommand[], newId: () => 
     keys: [...spenders.keys()],
     tasks: [...new Set(commands.flatMap((command) => fenceOf(command)?.task ?? []))].sort(),
     op: commands.map((command) => ops[command.op]),
-    id: ids,
     idem,
     hash: rows.map((row) => row.hash),
     key: rows.map((row) => row.key),
@@ -121,14 +121,22 @@ function describe(command: ParsedCommand, spenders: Map<string, number>): Row {
   switch (command.op) {
     case 'open_account': {
       const { agent, did, owner } = command
-      const hash = digestOf(`open\n${did}\n${owner}`)
+      const hash = hashOf(digest(`open\n${did}\n${owner}`))
       return { ...plain, acting: agent, scope: 'system:open', key: agent, hash, extra: { did, owner } }
     }
     case 'set_status': {
       const { agent, sequence, status, move_balance_to: payee } = command
       const extra = { sequence, status: statuses[status] }
       const key = `${agent}:${sequence}`
-      return { ...plain, acting: agent, payee, scope: 'system:status', key, hash: digestOf(status), extra }
+      return {
+        ...plain,
+        acting: agent,
+        payee,
+        scope: 'system:status',
+        key,
+        hash: hashOf(digest(status)),
+        extra,
+      }
     }
     case 'transfer': {
       const { from_agent: acting, to_agent: payee, key, amount, memo, reference } = command
@@ -142,7 +150,7 @@ function describe(command: ParsedCommand, spenders: Map<string, number>): Row {
         payee,
         scope: acting,
         key,
-        hash: shorten(command.hash),
+        hash: hashOf(command.hash),
         amount,
         memo,
         reference,
@@ -152,32 +160,32 @@ function describe(command: ParsedCommand, spenders: Map<string, number>): Row {
     case 'refund': {
       const { agent: acting, key, amount, transfer_id: original } = command
       const limits = command.limits && { limits: encodeLimits(command.limits, spenders) }
-      const hash = shorten(command.hash)
+      const hash = hashOf(command.hash)
       return { ...plain, acting, scope: acting, key, hash, amount, extra: { original, ...limits } }
     }
     case 'grant': {
       const { agent, developer, amount } = command
       const extra = { developer, budget: command.budget_per_day.toString() }
       // The amount is not part of it: a setting changed between two tries must not make a second request of one grant.
-      const hash = digestOf(`grant\n${agent}`)
+      const hash = hashOf(digest(`grant\n${agent}`))
       return { ...plain, acting: agent, scope: 'system:genesis', key: developer, hash, amount, extra }
     }
     case 'issue_token': {
       const { payer_agent: acting, payee_agent: payee, key, amount, expires_in, task_ref } = command
       const limits = command.limits && { limits: encodeLimits(command.limits, spenders) }
       const extra = { expires_in, ...(task_ref !== null && { task_ref }), ...limits }
-      return { ...plain, acting, payee, scope: acting, key, hash: shorten(command.hash), amount, extra }
+      return { ...plain, acting, payee, scope: acting, key, hash: hashOf(command.hash), amount, extra }
     }
     case 'redeem_token': {
       const { payee_agent: acting, key, amount, memo, token_id: token } = command
-      const hash = shorten(command.hash)
+      const hash = hashOf(command.hash)
       return { ...plain, acting, scope: acting, key, hash, amount, memo, extra: { token } }
     }
     case 'cancel_token':
     case 'expire_token': {
       const { payer_agent: acting, token_id: token } = command
       const scope = command.op === 'cancel_token' ? 'system:cancel' : 'system:expire'
-      return { ...plain, acting, scope, key: token, hash: digestOf(acting), extra: { token } }
+      return { ...plain, acting, scope, key: token, hash: hashOf(digest(acting)), extra: { token } }
     }
     case 'mint':
     case 'burn': {
@@ -188,7 +196,7 @@ function describe(command: ParsedCommand, spenders: Map<string, number>): Row {
         acting,
         scope: `system:${command.op}`,
         key,
-        hash: shorten(command.hash),
+        hash: hashOf(command.hash),
         amount,
         memo,
       }

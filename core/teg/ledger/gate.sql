@@ -11,8 +11,7 @@ create function teg.apply_commands(
   p_tasks text[],           -- tasks that send commands under a fence, ascending
   p_op smallint[],          -- 1 open_account, 2 set_status, 3 transfer, 4 refund, 5 grant, 6 issue, 7 redeem, 8 cancel,
                             -- 9 expire a token, 10 mint, 11 burn
-  p_id uuid[],              -- id of the movement, hold or refusal to come
-  p_idem uuid[], p_hash uuid[], p_key text[],  -- digest of scope and key, digest of the request, key
+  p_idem uuid[], p_hash bigint[], p_key text[],  -- digest of scope and key, digest of the request, key
   p_twin integer[],         -- first command of this batch with the same idem; 0: this one is the first
   p_linked boolean[],       -- linked to the next command; empty: none is
   p_from integer[], p_to integer[],  -- places of the acting account and the payee in p_accounts || p_dids; null: none
@@ -21,7 +20,7 @@ create function teg.apply_commands(
 ) returns table (
   o_state smallint,         -- 0 moved or held, 1 refused, 2 refused and not kept, 3 replay, 4 twin, 5 done, 6 was done before
   o_code text, o_detail text,
-  o_prior bigint,           -- state 3: number of the first outcome; state 4: its place in this batch
+  o_prior bigint,           -- state 0: its number; 3: number of the first outcome; 4: its place in this batch
   o_from uuid, o_from_did text, o_to uuid, o_to_did text,
   o_amount bigint, o_fee bigint, o_ppm integer, o_available bigint, o_refund_of uuid, o_at timestamptz
 )
@@ -31,18 +30,17 @@ as $gate$
 #variable_conflict error
 declare
   n constant integer := cardinality(p_op);
-  amount_max constant bigint := 9007199254740991;
   int8_max constant bigint := 9223372036854775807;
   v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
-  v_ids uuid[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
+  v_ids uuid[]; v_nos integer[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
   v_seq bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[]; v_slot integer[];
   -- What a refund pays back, and the token that a command names, by command.
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
   v_tokens teg.tokens[]; v_token teg.tokens; v_token_state smallint[];
   -- Tokens that this batch ends, and how; those that it voids because their payers need the funds.
   v_ended uuid[] := '{}'; v_ended_as smallint[] := '{}'; v_void uuid[] := '{}'; v_swept boolean[]; w uuid[];
-  v_prior bigint[]; v_prior_hash uuid[]; v_alias integer[];
+  v_prior bigint[]; v_prior_hash bigint[]; v_alias integer[];
   v_freed bigint; v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
   v_stale boolean[]; v_minting boolean; v_treasury numeric; v_linked constant boolean := cardinality(p_linked) > 0;
   g_start integer; g_end integer := 0; g_failed boolean := false; g_spent bigint[];
@@ -55,7 +53,7 @@ declare
   r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
   r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
-  s_transfer uuid[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
+  s_moved boolean[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
   v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
   op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text; stale boolean;
   amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; want smallint; step bigint; verdict text[];
@@ -69,10 +67,10 @@ begin
   end if;
 
   -- 2. Every account that this batch can change is locked, in ascending id order: no deadlock, no lost update.
-  select array_agg(l.id), array_agg(l.did), array_agg(l.owner), array_agg(l.balance), array_agg(l.held),
+  select array_agg(l.id), array_agg(l.no), array_agg(l.did), array_agg(l.owner), array_agg(l.balance), array_agg(l.held),
     array_agg(l.staked + l.unbonding), array_agg(l.seq), array_agg(l.status), array_agg(l.status_sequence),
     array_agg(not (l.id = any (v_made))), array_agg(false)
-  into v_ids, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_status, v_status_seq, v_known, v_dirty
+  into v_ids, v_nos, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_status, v_status_seq, v_known, v_dirty
   from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
   select array_agg(s.slot::integer order by r.place) into v_slot
   from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
@@ -83,7 +81,7 @@ begin
   -- 3. New statements, hence new snapshots: what was committed while this batch waited for its locks is seen.
   select array_agg(f.seq order by c.place), array_agg(f.request_hash order by c.place) into v_prior, v_prior_hash
   from unnest(p_idem) with ordinality as c(idem, place)
-  left join lateral (select m.seq, m.request_hash from teg.transfers m where m.idem = c.idem limit 1) f on true;
+  left join lateral (select m.seq, m.request_hash from teg.moves m where m.idem = c.idem limit 1) f on true;
   v_alias := array_fill(0, array[n]);
   select s.id, s.effective_ppm into v_snap_now, v_ppm_now from teg.fee_snapshots s order by s.settings_version desc limit 1;
   if p_op && array[4, 5, 7, 8, 9, 10, 11]::smallint[] then
@@ -156,17 +154,10 @@ begin
         verdict := teg.judge_refund(v_orig_kind[i], amount, v_orig_left[f]);
       else
         kind := case op when 3 then 'transfer' else 'hold' end;
-        if g_failed then
-          verdict := teg.linked_failed();
-        elsif amount < 100 or amount > amount_max then
-          verdict := array['amount_out_of_range', 'A transfer is 0.0001 to 9007199254.740991 AVT.'];
-        end if;
+        verdict := case when g_failed then teg.linked_failed() else teg.judge_amount(amount) end;
       end if;
       if verdict is null then
-        verdict := case when b is null or not v_known[b] then array['agent_not_found', 'The payee is unknown here.']
-          when a = b then array['same_agent', 'Payer and payee are the same agent.']
-          when v_status[a] <> 1 then array['agent_not_active', 'The payer is not active.']
-          when v_status[b] <> 1 then array['agent_not_active', 'The payee is not active.'] end;
+        verdict := teg.judge_parties(coalesce(v_known[b], false), a = b, v_status[a], v_status[b]);
       end if;
       if verdict is null and op = 3 then
         snap := v_snap_now; ppm := v_ppm_now; q := x -> 'quote';
@@ -229,17 +220,17 @@ begin
     end if;
 
     if verdict is null and kind is not null and v_balance[b] > int8_max - amount - v_staked[b] then
-      verdict := array['amount_out_of_range', 'The payee''s account can''t take that much.'];
+      verdict := teg.payee_is_full();
     end if;
     if verdict is not null then
       r_state[i] := case when keep then 1 else 2 end; r_code[i] := verdict[1]; r_detail[i] := verdict[2];
       continue when not keep;
-      r_kind[i] := kind; r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_amount[i] := coalesce(amount, 0);
-      r_fee[i] := 0; r_ppm[i] := 0; r_refund[i] := v_orig[i]; v_rows := v_rows + 1;
+      r_kind[i] := kind; r_from_slot[i] := a; r_to_slot[i] := b; r_amount[i] := coalesce(amount, 0); r_fee[i] := 0;
+      r_ppm[i] := 0; r_refund[i] := v_orig[i]; v_rows := v_rows + 1;
     elsif op = 6 then
       r_state[i] := 0; r_kind[i] := kind; r_code[i] := 'held'; r_amount[i] := amount; r_fee[i] := 0; r_ppm[i] := 0;
-      r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; v_held[a] := v_held[a] + amount; v_dirty[a] := true; v_holds := true;
-      v_events := v_events + 1; v_rows := v_rows + 1;
+      r_from[i] := v_ids[a]; r_to[i] := v_ids[b]; r_from_slot[i] := a; r_to_slot[i] := b;
+      v_held[a] := v_held[a] + amount; v_dirty[a] := true; v_holds := true; v_events := v_events + 1; v_rows := v_rows + 1;
     elsif op in (7, 8, 9) then
       v_held[a] := v_held[a] - v_token.amount; v_dirty[a] := true; v_holds := true; v_steps := v_steps + 1;
       v_ended := v_ended || v_token.id; v_ended_as := v_ended_as || (op - 5)::smallint; r_state[i] := 5;
@@ -269,7 +260,7 @@ begin
     if op = 2 then
       v_status[a] := want; v_status_seq[a] := step; v_dirty[a] := true; r_state[i] := coalesce(r_state[i], 5);
       s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || step;
-      s_status := s_status || want; s_transfer := s_transfer || case when kind is not null then p_id[i] end;
+      s_status := s_status || want; s_moved := s_moved || (kind is not null);
     else
       v_alias[case when p_twin[i] = 0 then i else p_twin[i] end] := i;
     end if;
@@ -279,20 +270,20 @@ begin
   if cardinality(v_void) > 0 then perform teg.write_voids(v_void, v_now); end if;
   if v_rows > 0 or v_steps > 0 or cardinality(s_at) > 0 then v_base := nextval('teg.ledger_seq'); end if;
   if v_rows > 0 then
-    perform teg.write_transfers(v_base, v_now, p_op, r_state, p_id, p_idem, p_hash, r_from, r_to, r_amount, r_fee, r_from_seq,
-      r_from_balance, r_to_seq, r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo, p_reference, r_code,
-      r_detail);
+    perform teg.write_transfers(v_base, v_now, p_op, r_state, p_idem, p_hash, v_nos, r_from_slot, r_to_slot, r_amount, r_fee,
+      r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo,
+      p_reference, r_code, r_detail);
   end if;
   perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_status, v_status_seq, v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
-    perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, p_id, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
-      s_account, s_sequence, s_status, s_transfer);
+    perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
+      s_account, s_sequence, s_status, s_moved);
   end if;
   perform teg.write_sums(v_base, v_now, v_day, v_fees, v_issued, v_events, p_keys, v_spent);
 
   return query
-  select c.state, c.code, c.detail, c.prior, c.payer, v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee,
-    c.ppm, c.from_balance - coalesce(c.from_held, 0), c.refund, v_now
+  select c.state, c.code, c.detail, case c.state when 0 then v_base + c.place - 1 else c.prior end, c.payer,
+    v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee, c.ppm, c.from_balance - coalesce(c.from_held, 0), c.refund, v_now
   from unnest(r_state, r_code, r_detail, r_prior, r_from, r_from_slot, r_to, r_to_slot, r_amount, r_fee, r_ppm,
     r_from_balance, r_from_held, r_refund) with ordinality
     as c(state, code, detail, prior, payer, from_slot, payee, to_slot, amount, fee, ppm, from_balance, from_held, refund, place)

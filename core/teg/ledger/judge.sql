@@ -9,6 +9,26 @@ create or replace function teg.fee_of(p_amount bigint, p_ppm integer) returns bi
   select greatest(1, (p_amount / 1000000) * p_ppm + ((p_amount % 1000000) * p_ppm + 999999) / 1000000)
 $$;
 
+-- The amount of a transfer or a hold.
+create or replace function teg.judge_amount(p_amount bigint) returns text[] language sql immutable as $$
+  select case when p_amount < 100 or p_amount > 9007199254740991
+    then array['amount_out_of_range', 'A transfer is 0.0001 to 9007199254.740991 AVT.'] end
+$$;
+
+-- Payer and payee of a movement; `p_known` tells whether there is such a payee.
+create or replace function teg.judge_parties(p_known boolean, p_same boolean, p_payer_status smallint,
+  p_payee_status smallint)
+returns text[] language sql immutable as $$
+  select case when not p_known then array['agent_not_found', 'The payee is unknown here.']
+    when p_same then array['same_agent', 'Payer and payee are the same agent.']
+    when p_payer_status <> 1 then array['agent_not_active', 'The payer is not active.']
+    when p_payee_status <> 1 then array['agent_not_active', 'The payee is not active.'] end
+$$;
+
+create or replace function teg.payee_is_full() returns text[] language sql immutable as $$
+  select array['amount_out_of_range', 'The payee''s account can''t take that much.']
+$$;
+
 -- Closing an account: `p_named` tells whether a payee was named, `p_payee_status` is null for one that is unknown.
 create or replace function teg.judge_closing(p_balance bigint, p_bound bigint, p_status smallint, p_named boolean,
   p_same boolean, p_payee_status smallint)

@@ -3,9 +3,12 @@ import type { Database } from '#core/platform/database/database.ts'
 import { lostConnection, violates } from '#core/platform/database/database.ts'
 import type { Log } from '#core/platform/log.ts'
 import { COMMANDS_MAX, isLinked, type Outcome } from '#core/wire/teg.ts'
+import { makeShortWay, type ShortWay } from './apply-transfers.ts'
 import { buildOutcomes, tokensOf } from './build-outcomes.ts'
 import { encodeCommands, type ParsedCommand } from './encode-commands.ts'
+import { isPlain, type PlainTransfer } from './encode-transfers.ts'
 import { fail } from './errors.ts'
+import { accountsOf, takeShare, type Waiting } from './fill-lane.ts'
 import { applyCommands, readOutcomes } from './queries.ts'
 import { readTokens } from './token-queries.ts'
 
@@ -38,13 +41,13 @@ export interface GateOptions {
   readonly minting?: boolean
   readonly lanes?: number
   readonly queuedMax?: number
+  /** False: plain transfers, too, take the long way (tests, which compare the two). */
+  readonly short?: boolean
 }
 
-interface Waiting {
-  readonly commands: readonly ParsedCommand[]
-  readonly signal: AbortSignal | undefined
-  readonly resolve: (outcomes: Outcome[]) => void
-  readonly reject: (error: unknown) => void
+/** A gate at work. */
+interface Inside extends GateOptions {
+  readonly shortWay: ShortWay
 }
 
 /** Opens the gate of a process. */
@@ -52,20 +55,16 @@ export function openGate(options: GateOptions): Gate {
   const lanes = options.lanes ?? (options.db.kind === 'pg' ? LANES_ON_SERVER : 1)
   const queuedMax = options.queuedMax ?? QUEUED_MAX
   const queue: Waiting[] = []
+  const inside = { ...options, shortWay: makeShortWay() }
   let queued = 0
   let busy = 0
+  /** Accounts that the lanes' batches hold at this moment. */
+  const held = new Set<ReadonlySet<string>>()
 
   const take = (share: number): Waiting[] => {
-    let size = 0
-    let count = 0
-    while (count < queue.length) {
-      const next = (queue[count] as Waiting).commands.length
-      if (count > 0 && (size >= share || size + next > COMMANDS_MAX)) break
-      size += next
-      count++
-    }
-    queued -= size
-    return queue.splice(0, count).filter((entry) => {
+    const taken = takeShare(queue, share, held)
+    for (const { commands } of taken) queued -= commands.length
+    return taken.filter((entry) => {
       if (!entry.signal?.aborted) return true
       entry.reject(entry.signal.reason)
       return false
@@ -78,7 +77,11 @@ export function openGate(options: GateOptions): Gate {
     while (queue.length > 0) {
       const batch = take(shareOf(queued, lanes - busy + 1))
       if (queue.length > 0 && busy < lanes) void run()
-      if (batch.length > 0) await runBatch(options, batch)
+      if (batch.length === 0) continue
+      const accounts = accountsOf(batch)
+      held.add(accounts)
+      await runBatch(inside, batch)
+      held.delete(accounts)
     }
     busy--
   }
@@ -92,7 +95,7 @@ export function openGate(options: GateOptions): Gate {
         })
       queued += commands.length
       return new Promise((resolve, reject) => {
-        queue.push({ commands, signal, resolve, reject })
+        queue.push({ commands, plain: commands.every(isPlain), passed: 0, signal, resolve, reject })
         if (busy < lanes) void run()
       })
     },
@@ -106,10 +109,18 @@ export function openGate(options: GateOptions): Gate {
 const shareOf = (queued: number, free: number): number =>
   free > 1 ? Math.max(SHARE_MIN, Math.ceil(queued / free)) : COMMANDS_MAX
 
-async function runBatch(options: GateOptions, waiting: readonly Waiting[]): Promise<void> {
+/** Runs what a lane has taken: the plain transfers by themselves, so that one of another kind does not slow them down. */
+async function runBatch(inside: Inside, waiting: readonly Waiting[]): Promise<void> {
+  const plain = waiting.filter((entry) => entry.plain)
+  const others = waiting.filter((entry) => !entry.plain)
+  if (others.length > 0) await runEntries(inside, others)
+  if (plain.length > 0) await runEntries(inside, plain)
+}
+
+async function runEntries(inside: Inside, waiting: readonly Waiting[]): Promise<void> {
   try {
     const outcomes = await applyOrHalve(
-      options,
+      inside,
       waiting.flatMap((entry) => entry.commands),
     )
     let at = 0
@@ -123,7 +134,7 @@ async function runBatch(options: GateOptions, waiting: readonly Waiting[]): Prom
 }
 
 /** Runs a batch; one that the database refuses is halved until the command at fault stands alone. */
-async function applyOrHalve(options: GateOptions, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
+async function applyOrHalve(options: Inside, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
   try {
     return await applyWithRetries(options, commands)
   } catch (error) {
@@ -158,10 +169,7 @@ function findMiddle(commands: readonly ParsedCommand[]): number {
   return 0
 }
 
-async function applyWithRetries(
-  options: GateOptions,
-  commands: readonly ParsedCommand[],
-): Promise<Outcome[]> {
+async function applyWithRetries(options: Inside, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await apply(options, commands)
@@ -184,20 +192,24 @@ function isPassing(error: unknown): boolean {
   return (
     code === '40P01' ||
     code === '40001' ||
-    violates(error, 'transfers_idem') ||
+    violates(error, 'moves_idem') ||
     violates(error, 'grants_pkey') ||
     lostConnection(error)
   )
 }
 
-async function apply(options: GateOptions, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
+async function apply(options: Inside, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
+  if (options.short !== false && commands.every(isPlain)) {
+    const outcomes = await options.shortWay(options.db, options.clock.fixed, commands as PlainTransfer[])
+    if (outcomes) return outcomes
+  }
   const batch = encodeCommands(commands, options.newId)
   const rows = await applyCommands(options.db, options.clock.fixed, options.minting ?? false, batch)
   const seqs = rows.filter((row) => row.o_state === 3).map((row) => row.o_prior as bigint)
   const priors = new Map(
     (seqs.length > 0 ? await readOutcomes(options.db, seqs) : []).map((row) => [row.seq, row]),
   )
-  const wanted = tokensOf(commands, batch, rows, priors)
+  const wanted = tokensOf(commands, rows, priors)
   const tokens = wanted.length > 0 ? await readTokens(options.db, wanted) : []
   return buildOutcomes(commands, batch, rows, { priors, tokens: new Map(tokens.map((row) => [row.id, row])) })
 }

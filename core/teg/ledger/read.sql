@@ -4,20 +4,23 @@ create or replace function teg.last_leg(p_account uuid, p_at timestamptz, p_incl
 returns bigint language plpgsql stable set enable_seqscan = off as $$
 declare
   v_low bigint := 0;
-  v_high bigint := coalesce((select a.seq from teg.accounts a where a.id = p_account), 0);
+  v_high bigint;
+  v_no integer;
   v_middle bigint;
   v_at timestamptz;
   v_seq bigint;
 begin
+  select a.no, a.seq into v_no, v_high from teg.accounts a where a.id = p_account;
+  v_high := coalesce(v_high, 0);
   if p_at is null and p_seq is null then
     return v_high;
   end if;
   while v_low < v_high loop
     v_middle := (v_low + v_high + 1) / 2;
     select l.created_at, l.seq into v_at, v_seq from (
-      select o.created_at, o.seq from teg.transfers o where o.from_agent = p_account and o.from_seq = v_middle
+      select o.created_at, o.seq from teg.moves o where o.from_no = v_no and o.from_seq = v_middle
       union all
-      select i.created_at, i.seq from teg.transfers i where i.to_agent = p_account and i.to_seq = v_middle
+      select i.created_at, i.seq from teg.moves i where i.to_no = v_no and i.to_seq = v_middle
     ) l;
     if (p_at is null or v_at < p_at or (p_inclusive and v_at = p_at)) and (p_seq is null or v_seq < p_seq) then
       v_low := v_middle;

@@ -13,7 +13,7 @@ begin
     grant select on all tables in schema teg to ninefold_teg;
     alter default privileges in schema teg grant select on tables to ninefold_teg;
     -- History: rows are added, never changed.
-    grant insert on teg.transfers, teg.account_steps, teg.fee_snapshots, teg.grants, teg.tokens, teg.token_steps,
+    grant insert on teg.moves, teg.account_steps, teg.fee_snapshots, teg.grants, teg.tokens, teg.token_steps,
       teg.outbox_numbered to ninefold_teg;
     -- Balances, sums and what the gate remembers of keys and tasks.
     grant insert, update on teg.accounts, teg.system_accounts, teg.task_epochs to ninefold_teg;

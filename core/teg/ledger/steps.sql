@@ -13,7 +13,8 @@ begin
   ), made as (
     insert into teg.accounts (id, did, owner, opened_at)
     select w.id, w.about ->> 'did', (w.about ->> 'owner')::uuid, coalesce(p_now, clock_timestamp())
-    from wanted w order by w.id on conflict do nothing returning accounts.id
+    from wanted w where not exists (select from teg.accounts a where a.id = w.id)  -- an attempt would use up a number
+    order by w.id on conflict do nothing returning accounts.id
   )
   select coalesce(array_agg(m.id), '{}') into v_made from made m;
   return v_made;
@@ -24,6 +25,15 @@ create or replace function teg.find_dids(p_dids text[]) returns uuid[] language 
 begin
   return (select array_agg(acc.id order by d.place)
     from unnest(p_dids) with ordinality as d(did, place) left join teg.accounts acc on acc.did = d.did);
+end $$;
+
+-- The ledger number of a movement, hold or refusal by its id; null: there is none.
+create or replace function teg.find_move(p_id uuid) returns bigint language plpgsql stable set enable_seqscan = off as $$
+begin
+  return coalesce(
+    (select m.seq from teg.moves m
+      where m.seq = teg.seq_of(p_id) and m.id is null and teg.id_of(m.seq, m.created_at) = p_id),
+    (select m.seq from teg.moves m where m.id = p_id));
 end $$;
 
 -- What commands name beside agents, by command: the transfers that refunds pay back, the tokens, and those who paid or
@@ -38,7 +48,7 @@ begin
   from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original,
       case when r.op in (7, 8, 9) then (r.extra::json ->> 'token')::uuid end as token
     from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) c
-  left join teg.transfers m on m.id = c.original and m.code is null
+  left join teg.transfers m on m.seq = teg.find_move(c.original) and m.code is null
   left join teg.tokens k on k.id = c.token;
 end $$;
 
@@ -78,8 +88,8 @@ begin
   into kinds, lefts, firsts
   from (select u.place, u.id, u.acting, min(u.place) over (partition by u.id)::integer as first
     from unnest(p_originals, p_from) with ordinality as u(id, acting, place)) c
-  left join teg.transfers o on o.id = c.id
-  left join lateral (select sum(m.amount)::bigint as paid from teg.transfers m
+  left join teg.transfers o on o.seq = teg.find_move(c.id)
+  left join lateral (select sum(m.amount)::bigint as paid from teg.moves m
     where m.refund_of = c.id and m.code is null) d on true;
 end $$;
 
@@ -87,18 +97,19 @@ end $$;
 create or replace function teg.find_closing(p_account uuid, p_sequence bigint)
 returns bigint language plpgsql stable set enable_seqscan = off as $$
 begin
-  return (select m.seq from teg.account_steps s join teg.transfers m on m.id = s.transfer
-    where s.account = p_account and s.sequence = p_sequence order by s.seq desc limit 1);
+  return (select s.seq from teg.account_steps s where s.account = p_account
+    and s.sequence = p_sequence and s.transfer is not null order by s.seq desc limit 1);
 end $$;
 
 -- Records the grants that a batch has made.
-create or replace function teg.write_grants(p_day date, p_op smallint[], p_state smallint[], p_to uuid[], p_id uuid[],
-  p_amount bigint[], p_extra text[])
+drop function if exists teg.write_grants;
+create function teg.write_grants(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
+  p_to uuid[], p_amount bigint[], p_extra text[])
 returns void language plpgsql as $$
 begin
   insert into teg.grants (developer, agent, transfer, amount, granted_on)
-  select (c.extra::json ->> 'developer')::uuid, c.agent, c.id, c.amount, p_day
-  from unnest(p_op, p_state, p_to, p_id, p_amount, p_extra) as c(op, state, agent, id, amount, extra)
+  select (c.extra::json ->> 'developer')::uuid, c.agent, teg.id_of(p_base + c.place - 1, p_now), c.amount, p_day
+  from unnest(p_op, p_state, p_to, p_amount, p_extra) with ordinality as c(op, state, agent, amount, extra, place)
   where c.op = 5 and c.state = 0;
 end $$;
 
@@ -140,5 +151,5 @@ end $$;
 -- Whether the first outcome of a key was a refusal.
 create or replace function teg.was_refused(p_seq bigint) returns boolean language plpgsql stable set enable_seqscan = off as $$
 begin
-  return (select m.code is not null and m.code <> 'held' from teg.transfers m where m.seq = p_seq);
+  return (select m.code is not null and m.code <> 'held' from teg.moves m where m.seq = p_seq);
 end $$;

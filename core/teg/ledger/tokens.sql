@@ -65,16 +65,17 @@ begin
 end $$;
 
 -- Records the tokens that a batch has issued and ended.
-create or replace function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
-  p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[])
+drop function if exists teg.write_tokens;
+create function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[], p_from uuid[],
+  p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[])
 returns void language plpgsql as $$
 begin
   with issued as (
     insert into teg.tokens (seq, id, payer, payee, amount, created_at, expires_at, task_ref)
-    select p_base + c.place - 1, c.id, c.payer, c.payee, c.amount, p_now,
+    select p_base + c.place - 1, teg.id_of(p_base + c.place - 1, p_now), c.payer, c.payee, c.amount, p_now,
       p_now + make_interval(secs => (c.extra::json ->> 'expires_in')::integer), c.extra::json ->> 'task_ref'
-    from unnest(p_op, p_state, p_id, p_from, p_to, p_amount, p_extra) with ordinality
-      as c(op, state, id, payer, payee, amount, extra, place)
+    from unnest(p_op, p_state, p_from, p_to, p_amount, p_extra) with ordinality
+      as c(op, state, payer, payee, amount, extra, place)
     where c.op = 6 and c.state = 0
     returning tokens.seq, tokens.id, tokens.payer, tokens.payee, tokens.amount, tokens.expires_at
   )
@@ -86,8 +87,9 @@ begin
   with ended as (
     insert into teg.token_steps (seq, token, issued, payer, payee, status, amount, transfer, created_at)
     select p_base + c.place - 1, (p_tokens[c.place]).id, (p_tokens[c.place]).seq, (p_tokens[c.place]).payer,
-      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end, case c.op when 7 then c.id end, p_now
-    from unnest(p_op, p_state, p_id, p_amount) with ordinality as c(op, state, id, amount, place)
+      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end, 
+      case c.op when 7 then teg.id_of(p_base + c.place - 1, p_now) end, p_now
+    from unnest(p_op, p_state, p_amount) with ordinality as c(op, state, amount, place)
     where c.op in (7, 8, 9) and c.state in (0, 5) and (p_tokens[c.place]).id is not null
     returning token_steps.token
   )

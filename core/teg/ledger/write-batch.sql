@@ -1,20 +1,21 @@
 -- The gate's last step: what a batch writes, one statement of each kind. Repeatable.
-create or replace function teg.write_transfers(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
-  p_id uuid[], p_idem uuid[], p_hash uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_fee bigint[],
+drop function if exists teg.write_transfers;
+create function teg.write_transfers(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
+  p_idem uuid[], p_hash bigint[], p_nos integer[], p_from integer[], p_to integer[], p_amount bigint[], p_fee bigint[],
   p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_ppm integer[], p_snap bigint[],
   p_from_held bigint[], p_refund uuid[], p_kind text[], p_key text[], p_memo text[], p_reference text[], p_code text[],
   p_detail text[])
 returns void language plpgsql as $$
 begin
-  insert into teg.transfers (seq, id, idem, request_hash, from_agent, to_agent, amount, fee, from_seq, from_balance,
+  insert into teg.moves (seq, idem, request_hash, from_no, to_no, amount, fee, from_seq, from_balance,
     to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
-  select p_base + c.place - 1, c.id, c.idem, c.hash, c.payer, c.payee, c.amount, c.fee, c.from_seq, c.from_balance,
-    c.to_seq, c.to_balance, p_now, c.ppm, c.snap, c.from_held, c.refund, c.kind,
+  select p_base + c.place - 1, c.idem, c.hash, p_nos[c.payer], p_nos[c.payee], c.amount, c.fee, c.from_seq, c.from_balance,
+    c.to_seq, c.to_balance, p_now, c.ppm, c.snap::integer, c.from_held, c.refund, c.kind::teg.kind,
     case c.op when 2 then 'system:status' when 5 then 'system:genesis' when 7 then 'payee' when 10 then 'system:mint'
-      when 11 then 'system:burn' end, c.key, c.memo, c.reference, c.code, c.detail
-  from unnest(p_op, p_state, p_id, p_idem, p_hash, p_from, p_to, p_amount, p_fee, p_from_seq, p_from_balance, p_to_seq,
+      when 11 then 'system:burn' end, case c.op when 5 then c.key end, c.memo, c.reference, c.code, c.detail
+  from unnest(p_op, p_state, p_idem, p_hash, p_from, p_to, p_amount, p_fee, p_from_seq, p_from_balance, p_to_seq,
     p_to_balance, p_ppm, p_snap, p_from_held, p_refund, p_kind, p_key, p_memo, p_reference, p_code, p_detail)
-    with ordinality as c(op, state, id, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
+    with ordinality as c(op, state, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
     to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, place)
   where c.state < 2;
 end $$;
@@ -37,24 +38,26 @@ begin
 end $$;
 
 -- What only some batches write: grants, tokens and their ends, what was issued and destroyed, status changes that took effect.
-create or replace function teg.write_steps(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
-  p_id uuid[], p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], s_at integer[],
-  s_account uuid[], s_sequence bigint[], s_status smallint[], s_transfer uuid[])
+drop function if exists teg.write_steps;
+create function teg.write_steps(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
+  p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], s_at integer[],
+  s_account uuid[], s_sequence bigint[], s_status smallint[], s_moved boolean[])
 returns void language plpgsql as $$
 begin
   if 5 = any (p_op) then
-    perform teg.write_grants(p_day, p_op, p_state, p_to, p_id, p_amount, p_extra);
+    perform teg.write_grants(p_base, p_now, p_day, p_op, p_state, p_to, p_amount, p_extra);
   end if;
   if p_op && array[6, 7, 8, 9]::smallint[] then
-    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_id, p_from, p_to, p_amount, p_extra, p_tokens);
+    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_from, p_to, p_amount, p_extra, p_tokens);
   end if;
   if p_op && array[10, 11]::smallint[] then
     perform teg.write_supply(p_now, p_op, p_state, p_from, p_to, p_amount);
   end if;
   if cardinality(s_at) > 0 then
     insert into teg.account_steps (seq, account, sequence, status, transfer, created_at)
-    select p_base + s.place - 1, s.account, s.sequence, s.status, s.transfer, p_now
-    from unnest(s_at, s_account, s_sequence, s_status, s_transfer) as s(place, account, sequence, status, transfer);
+    select p_base + s.place - 1, s.account, s.sequence, s.status,
+      case when s.moved then teg.id_of(p_base + s.place - 1, p_now) end, p_now
+    from unnest(s_at, s_account, s_sequence, s_status, s_moved) as s(place, account, sequence, status, moved);
   end if;
 end $$;
 

@@ -19,7 +19,7 @@ export interface EventKey {
 
 /** Events of a batch `b` by ledger number; a redemption is two: the movement, then the token's end. */
 const EVENTS = `select e.seq, e.what, b.number_first - 1 + row_number() over (order by e.seq, e.what) as number
-       from (select m.seq, 0 as what from teg.transfers m
+       from (select m.seq, 0 as what from teg.moves m
            where m.seq >= b.base and m.seq < b.base + 5000 and m.code is null
          union all select k.seq, 1 from teg.tokens k where k.seq >= b.base and k.seq < b.base + 5000
          union all select s.seq, 2 from teg.token_steps s where s.seq >= b.base and s.seq < b.base + 5000) e`
@@ -42,12 +42,11 @@ export type EventRow = TransferRow & { number: bigint }
 /** Movements among the events after a number, in order. */
 export function readMovements(db: Queryable, after: bigint, limit: number): Promise<EventRow[]> {
   return db.query<EventRow>(
-    `select n.number, t.seq, t.id, t.kind, t.scope, t.key, t.from_agent, p.did as from_did, t.to_agent, q.did as to_did,
+    `select n.number, t.seq, t.id, t.kind, t.scope, t.key, t.from_agent, t.from_did, t.to_agent, t.to_did,
        t.amount, t.fee, t.fee_ppm, t.memo, t.reference, t.refund_of, t.from_seq, t.from_balance, t.from_held, t.to_seq,
        t.to_balance, t.code, t.detail, t.created_at
      from teg.outbox_numbered b cross join lateral (${EVENTS}) n
      join teg.transfers t on t.seq = n.seq
-     left join teg.accounts p on p.id = t.from_agent left join teg.accounts q on q.id = t.to_agent
      where b.number_last > $1::bigint and n.what = 0 and n.number > $1::bigint
      order by b.number_last, n.number limit $2::integer`,
     [after, limit],

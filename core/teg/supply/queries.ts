@@ -92,7 +92,7 @@ export async function readMoved(
      ), moved as (
        select case t.kind when 'genesis_grant' then 'genesis.granted' when 'mint' then 'supply.minted'
            when 'burn' then 'supply.burned' else 'transfer.completed' end as type, t.amount, t.fee
-       from span s join teg.transfers t on t.seq >= s.base and t.seq < s.base + 5000 where t.code is null
+       from span s join teg.moves t on t.seq >= s.base and t.seq < s.base + 5000 where t.code is null
      ), sums as (
        select m.type, count(*) as count, sum(m.amount)::text as amount, sum(m.fee)::text as fee
        from moved m group by m.type

@@ -155,7 +155,7 @@ describe('WS /ws/events', () => {
   })
 
   test('pings, keeps a peer that answers and drops one that is dead', async () => {
-    const quick = await start({ pingMs: 30 })
+    const quick = await start({ pingMs: 300 })
     const live = await connect('dev', '/ws/events', quick.base)
     const dead = await openSocket(`${quick.base}/ws/events`, {
       headers: { authorization: 'Bearer dev' },

@@ -39,7 +39,9 @@ describe('history', () => {
   test.each([
     ['transfers', 'update teg.transfers set memo = null'],
     ['transfers', 'delete from teg.transfers'],
-    ['transfers', 'truncate teg.transfers'],
+    ['moves', 'update teg.moves set memo = null'],
+    ['moves', 'delete from teg.moves'],
+    ['moves', 'truncate teg.moves'],
     ['account_steps', 'delete from teg.account_steps'],
     ['system_deltas', 'update teg.system_deltas set amount = 1'],
     ['fee_snapshots', 'update teg.fee_snapshots set base_ppm = 6000'],

@@ -1,5 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { IdentityReport } from '#core/platform/spiffe/read-identity.ts'
 import { checkReady } from '#core/registry/health/check-ready.ts'
 import { readHealth } from '#core/registry/health/read-health.ts'
 import { readOverview } from '#core/registry/health/read-overview.ts'
@@ -41,6 +42,59 @@ describe('health', () => {
       tasks: [],
     })
     expect(body.databases.registry.latency_ms).toBeGreaterThanOrEqual(0)
+  })
+
+  test('tells how far journal and forwarder are behind, and the pool where there is one', async () => {
+    const { body } = await system.api.get('/health', { token: OPERATOR_KEY })
+    expect(body.journal.head).toBeGreaterThanOrEqual(0)
+    expect(body.journal.lag_seconds).toBeGreaterThanOrEqual(0)
+    expect(body.forwarder).toMatchObject({ waiting: body.journal.head })
+    const isPg = system.registry.db.kind === 'pg'
+    expect(body.databases.registry.pool).toEqual(isPg ? expect.objectContaining({ waiting: 0 }) : null)
+  })
+
+  const at = (seconds: number) => new Date(system.clock.now().getTime() + seconds * 1000).toISOString()
+  const report = (more: Partial<IdentityReport> = {}): IdentityReport => ({
+    identity: 'ok',
+    spiffe_id: 'spiffe://north.example/registry/north',
+    not_before: at(-600),
+    not_after: at(3000),
+    workload_api: 'connected',
+    since: at(-600),
+    updated_at: at(-1),
+    ...more,
+  })
+  test.each([
+    [
+      'an agent that streams',
+      {},
+      'ok',
+      { state: 'up', identity: 'ok', svid_age_seconds: 600, svid_left_seconds: 3000 },
+    ],
+    ['an agent that is away', { workload_api: 'down' }, 'degraded', { state: 'down', identity: 'ok' }],
+    ['a denial', { workload_api: 'denied' }, 'degraded', { state: 'down', workload_api: 'denied' }],
+    [
+      'an SVID that has ended',
+      { not_after: -1 },
+      'degraded',
+      { state: 'down', identity: 'none', spiffe_id: null },
+    ],
+    [
+      'a cert-writer that is silent',
+      { updated_at: -600 },
+      'degraded',
+      { state: 'down', workload_api: 'silent' },
+    ],
+    ['no report', null, 'degraded', { state: 'down', workload_api: 'silent', identity: 'none' }],
+  ] as const)('%s: degraded at most, never dead', async (_what, more, status, spire) => {
+    const times = Object.fromEntries(
+      Object.entries(more ?? {}).map(([key, value]) => [key, typeof value === 'number' ? at(value) : value]),
+    )
+    const identity = { read: async () => (more ? report(times) : null) }
+    const caller = { kind: 'operator', account: null, key: 'preset', roles: ['operator'] } as const
+    const ctx = registryContext(system.registry, { identity, caller })
+    expect(await readHealth(ctx)).toMatchObject({ status, spire })
+    expect(await checkReady(ctx)).toEqual({ status: 'ready' })
   })
 
   test('livez and readyz answer without a credential and are not counted by the rate limit', async () => {

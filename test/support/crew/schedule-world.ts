@@ -1,10 +1,13 @@
 /** Processes that share a database and run tasks by a time that tests move. */
-import { type Context, type Resources, systemRandom } from '#core/platform/context.ts'
+import { type Context, idMaker, type Resources, systemRandom } from '#core/platform/context.ts'
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import type { Database } from '#core/platform/database/database.ts'
 import { openLog } from '#core/platform/log.ts'
+import { emitEvent } from '#core/platform/outbox.ts'
 import { keepRuns } from '#core/platform/tasks/keep-runs.ts'
+import type { LineRules } from '#core/platform/tasks/line.ts'
+import { taskFailed } from '#core/registry/tasks/events.ts'
 import type { Schedule, Timetable } from '#core/runtime/define-schedule.ts'
 import { startSchedules } from '#core/runtime/run-schedules.ts'
 import type { RunMeasure } from '#core/runtime/schedule-deps.ts'
@@ -59,22 +62,27 @@ export function scheduleWorld(db: Database) {
     random: systemRandom,
     log: openLog({ write: (line) => lines.push(line) }),
   }
+  const newId = idMaker(clock, systemRandom)
+  const tellFailed: Parameters<typeof keepRuns>[3] = (tx, run) =>
+    emitEvent(tx, { newId, time: clock.fixed }, taskFailed(run))
   const runs = {
-    ...keepRuns(resources),
+    ...keepRuns(resources, 'registry', undefined, tellFailed),
     // Known since long, so that due times before the start of a test are a task's own.
     register: (task: string) => knowTask(db, task, new Date('2026-11-24T00:00:00.000Z')),
   }
   const start = (
     holder: string,
-    tasks: Record<string, { everySeconds: number } & Schedule<Context>>,
+    tasks: Record<string, { everySeconds: number } & LineRules & Schedule<Context>>,
     leases: Pick<Coordination, 'acquireLease' | 'renewLease' | 'releaseLease'> = coordination,
   ) => {
     const timetable: Timetable = Object.fromEntries(
-      Object.entries(tasks).map(([name, { everySeconds, ...schedule }]) => [
+      Object.entries(tasks).map(([name, { everySeconds, catchUp, overlap, ...schedule }]) => [
         name,
         {
           service: 'registry' as const,
           everySeconds,
+          ...(catchUp ? { catchUp } : {}),
+          ...(overlap ? { overlap } : {}),
           load: async () => ({ default: schedule as Schedule<never> }),
         },
       ]),

@@ -1,11 +1,15 @@
 /** What must be true of ledger and journal after kills, and what the clients were told. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { digestOf } from '#core/teg/ledger/encode-commands.ts'
 import type { KillWorld } from './kill-series.ts'
 import { findFaults } from './ledger-faults.ts'
 
 const JOURNAL_MAX_MS = 60_000
 const UUID = /^[0-9a-f-]{36}$/
+
+/** The gate's digest of scope and key. */
+const idemOf = ({ from, key }: { from: string; key: string }) => digestOf(`${from}\n${key}`)
 
 /** Every acknowledged transfer is there, none twice, a refusal stays one, and each movement has one event. */
 export async function expectExact(world: KillWorld): Promise<void> {
@@ -13,20 +17,21 @@ export async function expectExact(world: KillWorld): Promise<void> {
   expect(world.strays).toEqual([])
   const { sent, db } = world
   const rows = await db.query<{
-    key: string
+    idem: string
     id: string
     code: string | null
     amount: bigint
     payer: string
   }>(
-    `select t.key, t.id, t.code, t.amount, t.from_agent as payer from teg.transfers t where t.key = any ($1::text[])`,
-    [sent.map(({ key }) => key)],
+    `select t.idem, t.id, t.code, t.amount, t.from_agent as payer from teg.transfers t where t.idem = any ($1::uuid[])`,
+    [sent.map(idemOf)],
   )
-  const kept = new Map(rows.map((row) => [row.key, row]))
+  const kept = new Map(rows.map((row) => [row.idem, row]))
   expect(rows.length).toBe(sent.length)
   expect(kept.size).toBe(sent.length)
-  const differing = sent.filter(({ key, answer, amount, from }) => {
-    const row = kept.get(key)
+  const differing = sent.filter((one) => {
+    const { answer, amount, from } = one
+    const row = kept.get(idemOf(one))
     const micro = BigInt(Math.round(Number(amount) * 100)) * 10_000n
     return (row?.code ?? row?.id) !== answer || row?.amount !== micro || row.payer !== from
   })

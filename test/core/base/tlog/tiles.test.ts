@@ -25,8 +25,12 @@ import {
 import {
   decodeBundle,
   encodeBundle,
+  foldInner,
+  foldTile,
   formatTileIndex,
   parseTileIndex,
+  pickInner,
+  TILE_WIDTH,
   tilesOf,
   widthIn,
 } from '#core/base/tlog/tiles.ts'
@@ -240,5 +244,15 @@ describe('an offline proof', () => {
       text.replace('v1', 'v2'),
     ])
       expect(decodeCommitment(Buffer.from(bad))).toBeNull()
+  })
+})
+
+describe('the inner hashes of a full tile', () => {
+  const hashes = Buffer.concat(Array.from({ length: TILE_WIDTH }, (_, i) => hashLeaf(Buffer.from(`${i}`))))
+  const inner = foldInner(hashes)
+
+  test.each([2, 4, 8, 16, 32, 64, 128, 256])('over %i hashes are what folding them gives', (count) => {
+    for (let start = 0; start < TILE_WIDTH; start += count)
+      expect(Buffer.from(pickInner(inner, start, count))).toEqual(Buffer.from(foldTile(hashes, start, count)))
   })
 })

@@ -56,7 +56,7 @@ describe('who may read an event', () => {
 describe('the document of an event', () => {
   const whole = { version: 0, redacted: [], sampledRate: null }
   const fact = { id: 'i', type: 'a.b', subject: 'a/1', time: new Date(0), data: { n: 1, list: [{ x: '1' }] } }
-  const text = writeEnvelope(sourceOf('here', 'teg'), 7n, fact, whole)
+  const text = writeEnvelope(sourceOf('here', 'teg', { label: '' }), 7n, fact, whole)
 
   test('equal facts give equal bytes', () => {
     expect(

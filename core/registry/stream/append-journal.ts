@@ -1,0 +1,49 @@
+/** Appends facts to the journal: fixes index, bytes, salt and policy version; whatever is read or told later is this. */
+import { applyPolicies, noPolicies } from '#core/base/emission-policy.ts'
+import { SALT_BYTES } from '#core/base/tlog/commitment.ts'
+import type { Transaction } from '#core/platform/database/database.ts'
+import type { RegistryContext } from '../context.ts'
+import { findPolicySet } from './find-policy-set.ts'
+import { advanceHead, insertJournal, type NewJournalRow } from './queries.ts'
+import { type Fact, writeEnvelope } from './rules.ts'
+
+/** A fact on its way into the journal. */
+export interface Arrival {
+  readonly source: string
+  readonly number: bigint
+  readonly fact: Fact
+  readonly audience: readonly string[] | null
+  readonly parties: readonly string[] | null
+}
+
+/** The journal must be locked. */
+export async function appendJournal(
+  tx: Transaction,
+  ctx: RegistryContext,
+  arrivals: readonly Arrival[],
+): Promise<{ moved: number; head: bigint }> {
+  const set = (await findPolicySet(tx)) ?? noPolicies
+  const before = await advanceHead(tx, arrivals.length)
+  const rows = arrivals.map(({ source, number, fact, audience, parties }, i): NewJournalRow => {
+    const salt = ctx.random(SALT_BYTES)
+    const { data, targets, redacted, sampledRate } = applyPolicies(set.policies, fact, salt)
+    const version = Number(set.version)
+    return {
+      index: String(before + BigInt(i) + 1n),
+      id: fact.id,
+      source,
+      sourcesequence: String(number),
+      type: fact.type,
+      subject: fact.subject,
+      time: fact.time.toISOString(),
+      envelope: writeEnvelope(source, number, { ...fact, data }, { version, redacted, sampledRate }),
+      audience,
+      parties,
+      salt: Buffer.from(salt).toString('hex'),
+      policyversion: version,
+      targets,
+    }
+  })
+  await insertJournal(tx, rows, ctx.time)
+  return { moved: rows.length, head: before + BigInt(rows.length) }
+}
