@@ -3,7 +3,7 @@ import type { FunctionGroup } from '#core/runtime/define-function.ts'
 import type { Schedule } from '#core/runtime/define-schedule.ts'
 import { registryDoors } from '#functions/index.ts'
 import { timetable } from '#schedules/index.ts'
-import type { Bundle } from './bundle.ts'
+import type { Part } from './choose-parts.ts'
 import type { Entry } from './list-entries.ts'
 import { listRoutes } from './list-routes.ts'
 import type { Manifest, ManifestEntry, SecretName } from './manifest.ts'
@@ -15,7 +15,12 @@ const REACTOR_SECONDS = 55
 /** A timer is a look: what is due by an operator's interval is found at most so late. */
 const LOOK_MINUTES_MAX = 5
 
-type Made = Pick<Bundle, 'entry' | 'parts' | 'metafile'>
+/** What is known of a bundle. */
+interface Made {
+  readonly entry: Entry
+  readonly parts: readonly Part[]
+  readonly metafile: { readonly inputs: Readonly<Record<string, unknown>> }
+}
 
 /** @param folderOf the folder of an entry's bundle */
 export async function makeManifest(

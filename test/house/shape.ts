@@ -32,7 +32,7 @@ export function badNames(paths: readonly string[]): string[] {
     const parts = path
       .replace(/^test\/(?:support\/)?services/, 'test')
       .split('/')
-      .map((part) => part.replace(/(\.(generated|test|sim|bench|config))?\.[a-z]+$/, ''))
+      .map((part) => part.replace(/(\.(generated|test|sim|bench|config|d))?\.[a-z]+$/, ''))
     return parts.some((part) => drawer.test(part) || !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*)?$/.test(part))
   })
 }
@@ -94,6 +94,8 @@ export const bans: readonly Ban[] = [
     what: 'an enum, namespace or parameter property',
     pattern: /^\s*(?:export\s+)?(?:const\s+)?(?:enum|namespace)\s+\w+/m,
     where: /\.ts$/,
+    // What somebody else's globals look like.
+    but: /\.d\.ts$/,
   },
   {
     what: 'a leftover mark',

@@ -35,10 +35,6 @@ const BRIDGE_TOKEN = 'bridge-token-of-the-table-0123456789'
 const ADDRESS = '192.0.2.7'
 
 const cleanups: (() => Promise<unknown>)[] = []
-afterAll(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
-})
-
 const inDatabase = (name: string) => {
   const url = new URL(server as string)
   url.pathname = `/${name}`
