@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { chooseParts, leaveOut, type Part } from './choose-parts.ts'
 import { type Entry, listEntries } from './list-entries.ts'
+import { makeManifest } from './make-manifest.ts'
+import { MANIFEST } from './manifest.ts'
 import { type Target, writeEntry } from './write-entry.ts'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -83,7 +85,7 @@ const lambdaOptions: BuildOptions = {
 
 const workerOptions: BuildOptions = {
   platform: 'neutral',
-  conditions: ['workerd', 'worker', 'import', 'module'],
+  conditions: ['workerd', 'worker'],
   mainFields: ['module', 'main'],
   external: ['node:*', 'cloudflare:*', 'pg-native'],
   banner: { js: requireBanner("'file:///worker.js'") },
@@ -137,6 +139,10 @@ export async function writeBundles(target: Target, names: readonly string[] = []
     await mkdir(folder, { recursive: true })
     for (const [file, text] of Object.entries(bundle.files)) await writeFile(join(folder, file), text)
     bundles.push(bundle)
+  }
+  if (names.length === 0 && target === 'lambda') {
+    const manifest = await makeManifest(bundles, (name) => folderOf(target, name))
+    await writeFile(join(root, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
   }
   return bundles
 }

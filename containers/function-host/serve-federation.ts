@@ -18,7 +18,8 @@ export interface FederationParts {
   readonly app: App
   /** What nginx-federation shows; nobody without it gets any further. */
   readonly token: string
-  readonly verifier: PeerVerifier
+  /** Null: no certificate is believed. */
+  readonly verifier: PeerVerifier | null
   readonly newId: () => string
   readonly draining: () => boolean
 }
@@ -69,7 +70,7 @@ export function buildFederation(parts: FederationParts): FederationServer {
     peerOf({ headers }) {
       const certificate = headers['x-client-certificate']
       if (headers['x-client-verify'] !== 'SUCCESS' || typeof certificate !== 'string') return null
-      return parts.verifier.verifyForwarded(certificate)
+      return parts.verifier?.verifyForwarded(certificate) ?? null
     },
   })
   const upgrades = new EventEmitter()

@@ -15,7 +15,7 @@ export interface TlsIdentity {
   /** The workload of a connection; only those of the service's own trust domain. */
   readonly peerOf: (incoming: IncomingMessage) => PeerCaller | null
   /** Gives the server each new certificate, without a restart. @returns ends it */
-  keepFresh(server: Server): () => void
+  keepFresh(server: Server, everyMs?: number): () => void
 }
 
 const LOOK_MS = 2000
@@ -50,7 +50,7 @@ export function openTls(folder: string, now: () => Date, log: Log): TlsIdentity 
       peers.set(socket, found)
       return found
     },
-    keepFresh(server) {
+    keepFresh(server, everyMs = LOOK_MS) {
       const timer = setInterval(() => {
         try {
           const next = read()
@@ -62,7 +62,7 @@ export function openTls(folder: string, now: () => Date, log: Log): TlsIdentity 
         } catch (error) {
           log.warn({ error }, 'the new certificate cannot be used yet')
         }
-      }, LOOK_MS)
+      }, everyMs)
       timer.unref()
       return () => clearInterval(timer)
     },

@@ -11,6 +11,22 @@ mkdir -p "$run"
 case $FEDERATION_PROXY_TOKEN in *[!A-Za-z0-9_-]*) echo 'FEDERATION_PROXY_TOKEN has characters beside A-Z a-z 0-9 _ -' >&2; exit 1 ;; esac
 case ${FEDERATION_PUBLIC_HOST:-} in *[!A-Za-z0-9.-]*) echo 'FEDERATION_PUBLIC_HOST is no host name' >&2; exit 1 ;; esac
 
+# Without cert-writer: the operator's certificate for everybody, and an authority of clients that has signed none.
+if [ "${STANDALONE:-}" = true ]; then
+  public=${PUBLIC_DIR:-/public}
+  [ -r "$public/tls.crt" ] && [ -r "$public/tls.key" ] || {
+    echo "a standalone stack needs tls.crt and tls.key in nginx-federation/public, readable for uid 101" >&2
+    exit 1
+  }
+  identity=$run/identity
+  export IDENTITY_DIR="$identity"
+  mkdir -p "$identity/v-public"
+  cp "$public/tls.crt" "$identity/v-public/svid.pem"
+  cp "$public/tls.key" "$identity/v-public/svid_key.pem"
+  cp "$public/tls.crt" "$identity/v-public/client_ca.pem"
+  ln -sfn v-public "$identity/current"
+fi
+
 # cert-writer puts at least a placeholder there before it says that it is healthy.
 tries=0
 until [ -e "$identity/current/client_ca.pem" ]; do

@@ -13,6 +13,9 @@ export const SECRETS: Readonly<Record<string, number>> = {
   FEDERATION_PROXY_TOKEN: 32,
   SECRET_KEY: 32,
   OPERATOR_API_KEY: 32,
+  ES_PASS: 24,
+  ES_OWNER_PASS: 24,
+  EVENT_STORE_SERVICE_TOKEN: 32,
 }
 
 /** The values of a file; comments and empty values are left out, quotes are taken off. */

@@ -70,14 +70,14 @@ export interface DoorSpec<C> {
   readonly group: FunctionGroup<C>
 }
 
-/** The application of one door. */
+/** The application of one door, or of several. */
 export function composeRegistry(
   { resources }: Pick<Opened<RegistryResources>, 'resources'>,
-  door: DoorSpec<RegistryContext>,
+  ...doors: readonly DoorSpec<RegistryContext>[]
 ): App {
   const { db, coordination, clock, random, log, ...held } = resources
   const base: Resources = { db, coordination, clock, random, log }
-  return composeApp<RegistryContext>([door], {
+  return composeApp<RegistryContext>(doors, {
     resources: base,
     coordination,
     newId: idMaker(clock, random),

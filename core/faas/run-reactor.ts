@@ -20,10 +20,17 @@ export function reactorJob(name: string, reactor: Reactor<RegistryContext>): Job
       ...resources,
       ...backgroundCall(resources, `reactor:${name}`, signal),
     })
-    for (const relay of [relayOwnEvents, relayTegEvents])
-      while (!signal.aborted && (await relay(open())).more);
+    while (!signal.aborted && (await relayOwnEvents(open())).more);
+    // A TEG that is away holds back its own facts and no others; the invocation fails all the same, when the rest is done.
+    let away: unknown = null
+    try {
+      while (!signal.aborted && (await relayTegEvents(open())).more);
+    } catch (error) {
+      away = error
+    }
     for (let turn = 0; turn < TURNS_MAX && !signal.aborted; turn++)
       if (!(await runReactor(open(), reactorStore, name, reactor)).more) break
+    if (away !== null) throw away
     return { state: 'done', ran: [] }
   }
 }

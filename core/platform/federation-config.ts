@@ -72,13 +72,10 @@ export const federationKeys = {
 /** What must not be missing. @param isAbsent as in eventStoreFaults */
 export function federationFaults(isAbsent: (name: keyof typeof federationKeys) => boolean): string[] {
   const faults: string[] = []
-  if (isAbsent('FEDERATION_PROXY_TOKEN')) {
-    if (!isAbsent('FEDERATION_PROXY_URL'))
-      faults.push('FEDERATION_PROXY_TOKEN: is required with FEDERATION_PROXY_URL')
-  } else if (isAbsent('IDENTITY_DIR'))
-    faults.push(
-      'IDENTITY_DIR: is required with FEDERATION_PROXY_TOKEN: forwarded certificates are checked against it',
-    )
+  if (isAbsent('FEDERATION_PROXY_TOKEN') && !isAbsent('FEDERATION_PROXY_URL'))
+    faults.push('FEDERATION_PROXY_TOKEN: is required with FEDERATION_PROXY_URL')
+  if (!isAbsent('FEDERATION_PROXY_URL') && isAbsent('IDENTITY_DIR'))
+    faults.push('IDENTITY_DIR: is required with FEDERATION_PROXY_URL: peers are checked against it')
   if (!isAbsent('FEDERATION_PEERS') && isAbsent('FEDERATION_PROXY_URL'))
     faults.push('FEDERATION_PROXY_URL: is required with FEDERATION_PEERS: peers are reached through it')
   if (!isAbsent('FEDERATION_PROXY_URL') && isAbsent('FEDERATION_CONFIG_DIR'))

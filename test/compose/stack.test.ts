@@ -159,8 +159,8 @@ describe.skipIf(!hasDocker())('the stack', () => {
   })
 
   test('loses nothing acknowledged while each container is killed in turn, and each comes back', async () => {
-    const load = startLoad(stack.api, { from: payer, to: payee, token: alice, amount: '0.01' })
     const before = await available(payer, alice)
+    const load = startLoad(stack.api, { from: payer, to: payee, token: alice, amount: '0.01' })
     for (const service of SERVICES) {
       const { State } = await state(service)
       const killed = performance.now()

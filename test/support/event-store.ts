@@ -8,6 +8,7 @@ import { systemRandom } from '#core/platform/context.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import type { Database } from '#core/platform/database/database.ts'
 import { silentLog } from '#core/platform/log.ts'
+import type { App } from '#core/runtime/compose-app.ts'
 import type { AppendBatch } from '#core/wire/event-store.ts'
 import { buildEventStore } from '#host/build-event-store.ts'
 import { type TestClock, testClock } from './clock.ts'
@@ -24,6 +25,7 @@ export interface TestStore {
   readonly db: Database
   readonly clock: TestClock
   readonly store: EventStoreResources
+  readonly app: App
   readonly fetch: (request: Request) => Response | Promise<Response>
   readonly api: Api
   /** A context of the holder of the token. */
@@ -82,6 +84,7 @@ export async function startStore(
     db,
     clock,
     store: built.resources,
+    app: built.app,
     fetch,
     api,
     open: () => ({

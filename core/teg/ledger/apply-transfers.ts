@@ -2,8 +2,8 @@
 import { formatAmount, formatRate } from '#core/base/amount.ts'
 import { type Database, violates } from '#core/platform/database/database.ts'
 import type { Outcome } from '#core/wire/teg.ts'
-import { encodeTransfers, type PlainTransfer } from './encode-transfers.ts'
-import { applyPlain, type PlainRow, readDids } from './queries.ts'
+import { encodeTransfers, type PlainBatch, type PlainTransfer } from './encode-transfers.ts'
+import { applyPlain, type PlainRow } from './queries.ts'
 import { idMakerOf } from './rules.ts'
 
 /** Dids remembered by a process, which never change; the oldest are forgotten beyond it. */
@@ -31,12 +31,21 @@ export function makeShortWay(): ShortWay {
       return null
     }
     const batch = encodeTransfers(commands)
-    if (batch === null || !(await learnDids(db, dids, batch.accounts))) return null
+    if (batch === null) return null
+    // Kept apart from the memory: another lane may make it forget while this batch runs.
+    const names = batch.accounts.map((account) => dids.get(account))
+    const unnamed = names.flatMap((name, i) => (name === undefined ? i + 1 : []))
     try {
-      const row = await applyPlain(db, time, batch)
+      const row = await applyPlain(db, time, batch, unnamed)
       if (row.o_base === null) return null
       nextDetour = Math.max(DETOUR_MIN, nextDetour >> 1)
-      return showOutcomes(commands, row, dids)
+      for (const [i, place] of unnamed.entries()) {
+        const did = row.o_dids?.[i] as string
+        names[place - 1] = did
+        dids.set(batch.accounts[place - 1] as string, did)
+      }
+      forgetOldest(dids)
+      return showOutcomes(commands, batch, row, names as string[])
     } catch (error) {
       if (!violates(error, 'moves_idem')) throw error
       detour = nextDetour
@@ -46,18 +55,8 @@ export function makeShortWay(): ShortWay {
   }
 }
 
-/** @returns false when one of the accounts is not there */
-async function learnDids(
-  db: Database,
-  dids: Map<string, string>,
-  accounts: readonly string[],
-): Promise<boolean> {
-  const unknown = accounts.filter((account) => !dids.has(account))
-  if (unknown.length === 0) return true
-  const rows = await readDids(db, unknown)
-  for (const { id, did } of rows) dids.set(id, did)
-  return rows.length === unknown.length
-}
+const heldOf = (text: string | undefined): bigint =>
+  text === undefined || text === 'NULL' ? 0n : BigInt(text)
 
 function forgetOldest(dids: Map<string, string>): void {
   for (const id of dids.keys()) {
@@ -68,15 +67,17 @@ function forgetOldest(dids: Map<string, string>): void {
 
 function showOutcomes(
   commands: readonly PlainTransfer[],
+  batch: PlainBatch,
   row: PlainRow,
-  dids: Map<string, string>,
+  names: readonly string[],
 ): Outcome[] {
   const fees = row.o_fee.slice(1, -1).split(',')
-  const left = row.o_available.slice(1, -1).split(',')
+  const balances = row.o_balance.slice(1, -1).split(',')
+  const held = row.o_held?.slice(1, -1).split(',')
   const idAt = idMakerOf(row.o_base as bigint, row.o_at)
   const time = row.o_at.toISOString()
   const rate = formatRate(BigInt(row.o_ppm))
-  const outcomes = commands.map((command, i): Outcome => {
+  return commands.map((command, i): Outcome => {
     const code = row.o_code?.[i]
     if (code) {
       const error = { code, detail: row.o_detail?.[i] as string }
@@ -89,9 +90,9 @@ function showOutcomes(
       status: 'completed' as const,
       route: 'local' as const,
       from_agent,
-      from_did: dids.get(from_agent) as string,
+      from_did: names[(batch.from[i] as number) - 1] as string,
       to_agent,
-      to_did: dids.get(to_agent) as string,
+      to_did: names[(batch.to[i] as number) - 1] as string,
       amount: formatAmount(amount),
       fee: formatAmount(fee),
       net: formatAmount(amount - fee),
@@ -102,10 +103,8 @@ function showOutcomes(
       refund_of: null,
       created_at: time,
       completed_at: time,
-      balance_after: formatAmount(BigInt(left[i] as string)),
+      balance_after: formatAmount(BigInt(balances[i] as string) - heldOf(held?.[i])),
     }
     return { ok: true, replayed: false, transfer, error: null }
   })
-  forgetOldest(dids)
-  return outcomes
 }

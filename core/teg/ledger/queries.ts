@@ -63,29 +63,35 @@ export interface PlainRow {
   o_at: Date
   o_ppm: number
   o_fee: string
-  o_available: string
+  o_balance: string
+  o_held: string | null
   o_code: (string | null)[] | null
   o_detail: (string | null)[] | null
+  o_dids: string[] | null
 }
 
 /** Runs plain transfers through the gate: one statement, committed when it returns. */
-export async function applyPlain(db: Queryable, time: Date | null, batch: PlainBatch): Promise<PlainRow> {
+export async function applyPlain(
+  db: Queryable,
+  time: Date | null,
+  batch: PlainBatch,
+  unnamed: readonly number[],
+): Promise<PlainRow> {
   const { accounts, from, to, amount, idem, hash, memo, reference } = batch
   const rows = await db.query<PlainRow>(
-    `select p.o_base, p.o_at, p.o_ppm, p.o_fee::text, p.o_available::text, p.o_code, p.o_detail
+    `select p.o_base, p.o_at, p.o_ppm, p.o_fee::text, p.o_balance::text, p.o_held::text, p.o_code, p.o_detail, p.o_dids
      from teg.apply_transfers($1::timestamptz, $2::uuid[], $3::integer[], $4::integer[], $5::bigint[], $6::uuid[],
-       $7::bigint[], $8::text[], $9::text[]) p`,
-    [time, ...[accounts, from, to, amount, idem, hash].map((list) => `{${list.join(',')}}`), memo, reference],
+       $7::bigint[], $8::text[], $9::text[], $10::integer[]) p`,
+    [
+      time,
+      ...[accounts, from, to, amount, idem, hash].map((list) => `{${list.join(',')}}`),
+      memo,
+      reference,
+      `{${unnamed.join(',')}}`,
+    ],
   )
   return rows[0] as PlainRow
 }
-
-/** Dids of accounts, in no order; one that is not there is left out. */
-export const readDids = (db: Queryable, accounts: readonly string[]) =>
-  db.query<{ id: string; did: string }>(
-    'select a.id, a.did from teg.accounts a where a.id = any ($1::uuid[])',
-    [accounts],
-  )
 
 /** A row of teg.transfers; `code` is set for a refusal. */
 export interface TransferRow {
@@ -126,11 +132,12 @@ async function named(found: Promise<TransferRow[]>): Promise<TransferRow[]> {
   return rows
 }
 
-/** Outcomes by ledger number: what a known key is answered with. */
+/** Outcomes by ledger number: what a known key is answered with. One by one: a join would read the whole young table. */
 export function readOutcomes(db: Queryable, seqs: readonly bigint[]): Promise<TransferRow[]> {
   return named(
     db.query<TransferRow>(
-      `select ${TRANSFER} from unnest($1::bigint[]) as u(seq) join teg.transfers t on t.seq = u.seq`,
+      `select ${TRANSFER} from unnest($1::bigint[]) as u(seq)
+       cross join lateral (select m.* from teg.transfers m where m.seq = u.seq limit 1) t`,
       [seqs],
     ),
   )

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { type Authority, type Issued, makeAuthority } from '#test/support/authority.ts'
+import { type Authority, type Issued, keyPemOf, makeAuthority, pemOf } from '#test/support/authority.ts'
 import { type Api, makeApi } from '#test/support/request.ts'
 import { freePort, keepFor } from '#test/support/sidecar.ts'
 import { svidOf } from '#test/support/workload-api.ts'
@@ -64,15 +64,22 @@ export interface Stack {
   remove(): Promise<void>
 }
 
-/** Makes it ready to start; nothing runs yet. @param mailPort of the mail server on this machine */
-export async function makeStack(mailPort: number): Promise<Stack> {
+/**
+ * Makes it ready to start; nothing runs yet. @param mailPort of the mail server on this machine
+ * @param mode standalone: without identity and mainframe, with an EventStore and a certificate of its own
+ */
+export async function makeStack(
+  mailPort: number,
+  mode: 'federated' | 'standalone' = 'federated',
+): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), 'compose-'))
   chmodSync(folder, 0o755)
   const [port, federationPort] = [await freePort(), await freePort()]
-  const project = `ninefold-${process.pid}`
+  const project = `ninefold-${mode}-${process.pid}`
   const material = join(folder, 'material')
   const storeIdentity = join(folder, 'store-identity')
-  for (const path of [material, storeIdentity]) mkdirSync(path)
+  const publicFolder = join(folder, 'public')
+  for (const path of [material, storeIdentity, publicFolder]) mkdirSync(path)
   const authority = await makeAuthority('example.com')
   const operate = async (words: string[], input = '') => {
     const child = run(process.execPath, [join(root, 'containers/operate/main.ts'), ...words], {
@@ -110,6 +117,7 @@ export async function makeStack(mailPort: number): Promise<Stack> {
     RATE_LIMIT_PUBLIC_PER_MINUTE: '1000000',
     RATE_LIMIT_AUTHENTICATED_PER_MINUTE: '1000000',
     GENESIS_GRANT_AMOUNT: '1000',
+    FEDERATION_PUBLIC_DIR: publicFolder,
   }
   const given = readFileSync(envFile, 'utf8')
     .split('\n')
@@ -137,12 +145,19 @@ export async function makeStack(mailPort: number): Promise<Stack> {
   execFileSync('chown', ['-R', `${SERVICE_UID}:${SERVICE_UID}`, storeIdentity])
   chownSync(storeIdentity, SERVICE_UID, SERVICE_UID)
 
+  const own = await authority.leaf('/public', { dns: ['registry.example.com'] })
+  writeFileSync(join(publicFolder, 'tls.crt'), pemOf(own))
+  writeFileSync(join(publicFolder, 'tls.key'), keyPemOf(own), { mode: 0o644 })
+
   const env = { ...process.env, REPOSITORY: root, AGENT_MATERIAL_DIR: material, BUILD_CONTEXT: root }
   const docker = async (...words: string[]) =>
     (await run('docker', words, { env, maxBuffer: OUTPUT_MAX })).stdout.trim()
   const file = (name: string) => ['-f', join(root, name)]
   const plain = ['compose', '--env-file', envFile, ...file('containers/compose.yaml')]
-  const parts = ['agent', 'registry'].flatMap((name) => file(`test/compose/parts/${name}.yaml`))
+  const parts = [
+    ...file(mode === 'federated' ? 'test/compose/parts/agent.yaml' : 'containers/compose.standalone.yaml'),
+    ...file('test/compose/parts/registry.yaml'),
+  ]
   const frameWords = ['compose', '--env-file', frameFile, ...file('containers/compose.frame.yaml')]
   const container = async (service: string) => `${project}-${service}-1`
   const secret = (name: string) =>
