@@ -12,11 +12,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { systemRandom } from '#core/platform/context.ts'
 import { silentLog } from '#core/platform/log.ts'
 import { openWorkloadApi, type WorkloadApi } from '#core/platform/spiffe/workload-api.ts'
 import { type Authority, type Issued, makeAuthority } from '#test/support/authority.ts'
+import { eventually } from '#test/support/eventually.ts'
 import { type FakeApi, serveWorkloadApi, svidOf } from '#test/support/workload-api.ts'
 import {
   DEEP_LOOK_MS,
@@ -87,8 +88,8 @@ const read = (name: string) => readFileSync(join(folder, 'current', name), 'utf8
 const certificate = () => new X509Certificate(read('svid.pem'))
 const mode = (name: string) => statSync(join(folder, 'current', name)).mode & 0o777
 const is = async (issued: Issued) =>
-  vi.waitFor(() => expect(certificate().fingerprint256).toBe(issued.certificate.fingerprint256))
-const isPlaceholder = async () => vi.waitFor(() => expect(certificate().subject).toContain('placeholder'))
+  eventually(() => expect(certificate().fingerprint256).toBe(issued.certificate.fingerprint256))
+const isPlaceholder = async () => eventually(() => expect(certificate().subject).toContain('placeholder'))
 
 test('has a placeholder before anything has come: nginx can start, and no peer believes it', async () => {
   const { status } = await start()
@@ -120,7 +121,7 @@ test('writes chain, key, bundles and meta with their modes, through one link', a
     federated: ['south.example'],
     not_after: leaf.certificate.validToDate.toISOString(),
   })
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(status()).toMatchObject({ identity: 'ok', workload_api: 'connected', refused: null }),
   )
   expect(readlinkSync(join(folder, 'current'))).toMatch(/^v-\d{13}-[0-9a-f]{12}$/)
@@ -133,7 +134,7 @@ test('turns the link for a change alone, and keeps two old versions for whoever 
   const before = readlinkSync(join(folder, 'current'))
   fake.send({ svids: [svidOf(leaf, authority)] })
   fake.drop()
-  await vi.waitFor(() => expect(fake.open()).toBe(1))
+  await eventually(() => expect(fake.open()).toBe(1))
   await it.settled()
   expect(readlinkSync(join(folder, 'current'))).toBe(before)
   for (let n = 0; n < 5; n++) {
@@ -170,7 +171,7 @@ test('a message with the key of another certificate changes nothing on disk', as
   fake.send({
     svids: [{ ...svidOf(second, authority), x509_svid_key: svidOf(leaf, authority).x509_svid_key }],
   })
-  await vi.waitFor(() => expect(status().refused).toBe('key_mismatch'))
+  await eventually(() => expect(status().refused).toBe('key_mismatch'))
   await is(leaf)
 })
 
@@ -179,13 +180,13 @@ test('a denial takes the identity away after the grace and not before, also over
   fake.send({ svids: [svidOf(leaf, authority)] })
   await is(leaf)
   fake.refuse(7, 'no identity issued')
-  await vi.waitFor(() => expect(it.status().workload_api).toBe('denied'))
+  await eventually(() => expect(it.status().workload_api).toBe('denied'))
   later = DENIED_GRACE_MS - 60_000
   await it.look()
   await is(leaf)
   await it.close()
   const again = await start()
-  await vi.waitFor(() => expect(again.status().workload_api).toBe('denied'))
+  await eventually(() => expect(again.status().workload_api).toBe('denied'))
   later = DENIED_GRACE_MS + 1000
   await again.look()
   await isPlaceholder()
@@ -201,7 +202,7 @@ test('an agent that is away takes nothing away until the certificate ends', asyn
   fake.send({ svids: [svidOf(leaf, authority)] })
   await is(leaf)
   await fake.stop()
-  await vi.waitFor(() => expect(it.status().workload_api).toBe('down'))
+  await eventually(() => expect(it.status().workload_api).toBe('down'))
   later = leaf.certificate.validToDate.getTime() - Date.now() - 60_000
   await it.look()
   await is(leaf)

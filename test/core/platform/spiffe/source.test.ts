@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { openSource, SourceClosed, SourceEmpty, type SourceState } from '#core/platform/spiffe/open-source.ts'
 import type { MessageFault, Svid } from '#core/platform/spiffe/read-message.ts'
 import { judgeEndpoint, openWorkloadApi, type WorkloadApi } from '#core/platform/spiffe/workload-api.ts'
 import { type Authority, type Issued, makeAuthority } from '#test/support/authority.ts'
+import { eventually } from '#test/support/eventually.ts'
 import { type FakeApi, type FakeMessage, serveWorkloadApi, svidOf } from '#test/support/workload-api.ts'
 
 let authority: Authority
@@ -62,7 +63,7 @@ function open(pick?: (svids: readonly Svid[]) => Svid | undefined) {
   closers.push(() => source.close())
   /** Ends the wait number n (from 1), once it is there. */
   const pass = async (n: number) => {
-    await vi.waitFor(() => expect(waits).toHaveLength(n))
+    await eventually(() => expect(waits).toHaveLength(n))
     release()
   }
   return { source, waits, states, refusals, updates: () => updates, pass }
@@ -88,7 +89,7 @@ test('takes each message as the whole: a rotated SVID replaces the old one, an a
   fake.send({ ...good(), federated_bundles: { 'spiffe://south.example': foreign.certificate.raw } })
   await source.ready()
   fake.send({ svids: [svidOf(second, authority)] })
-  await vi.waitFor(() => expect(updates()).toBe(2))
+  await eventually(() => expect(updates()).toBe(2))
   expect(serial(source)).toBe(serialOf(second))
   expect(source.bundleOf('south.example')).toBeNull()
 })
@@ -99,7 +100,7 @@ test('serves what it holds while the agent is gone, and waits 1 s, 2 s, 3 s, ...
   await source.ready()
   await fake.stop()
   for (let n = 1; n <= 3; n++) await pass(n)
-  await vi.waitFor(() => expect(waits).toHaveLength(4))
+  await eventually(() => expect(waits).toHaveLength(4))
   expect(waits).toEqual([1000, 2000, 3000, 4000])
   expect(states.at(-1)?.[0]).toBe('down')
   expect(serial(source)).toBe(serialOf(leaf))
@@ -109,13 +110,13 @@ test('waits at most 30 s, and begins anew after a good message', async () => {
   fake.refuse(14, 'starting')
   const { source, waits, pass } = open()
   for (let n = 1; n <= 32; n++) await pass(n)
-  await vi.waitFor(() => expect(waits).toHaveLength(33))
+  await eventually(() => expect(waits).toHaveLength(33))
   expect(waits.slice(28)).toEqual([29_000, 30_000, 30_000, 30_000, 30_000])
   fake.send(good())
   await pass(33)
   await source.ready()
   fake.drop()
-  await vi.waitFor(() => expect(waits).toHaveLength(34))
+  await eventually(() => expect(waits).toHaveLength(34))
   expect(waits.at(-1)).toBe(1000)
 })
 
@@ -126,7 +127,7 @@ test('comes back when the stream is closed without a word, again and again', asy
   for (let n = 1; n <= 3; n++) {
     fake.drop(0)
     await pass(n)
-    await vi.waitFor(() => expect(updates()).toBe(n + 1))
+    await eventually(() => expect(updates()).toBe(n + 1))
   }
   expect(fake.opened()).toBe(4)
 })
@@ -136,12 +137,12 @@ test('comes back to an agent that was started again on the same socket', async (
   fake.send(good())
   await source.ready()
   await fake.stop()
-  await vi.waitFor(() => expect(waits.length).toBeGreaterThan(0))
+  await eventually(() => expect(waits.length).toBeGreaterThan(0))
   await fake.start()
   fake.send({ svids: [svidOf(second, authority)] })
   for (let n = 1; updates() < 2 && n < 20; n++) {
     await pass(n)
-    await vi.waitFor(() => expect(updates() === 2 || waits.length > n).toBe(true))
+    await eventually(() => expect(updates() === 2 || waits.length > n).toBe(true))
   }
   expect(serial(source)).toBe(serialOf(second))
 })
@@ -151,10 +152,10 @@ test('tells a denial apart and goes on asking', async () => {
   fake.send(good())
   await source.ready()
   fake.refuse(7, 'no identity issued')
-  await vi.waitFor(() => expect(states.at(-1)).toEqual(['denied', 7]))
+  await eventually(() => expect(states.at(-1)).toEqual(['denied', 7]))
   fake.send(good())
   await pass(1)
-  await vi.waitFor(() => expect(source.state()).toBe('connected'))
+  await eventually(() => expect(source.state()).toBe('connected'))
 })
 
 test.each([
@@ -201,13 +202,13 @@ test.each(bad)('refuses a message whole and holds what it has: %s', async (fault
   fake.send(good())
   await source.ready()
   fake.send(await make())
-  await vi.waitFor(() => expect(refusals).toHaveLength(1))
+  await eventually(() => expect(refusals).toHaveLength(1))
   // A bundle of another domain has no authority of ours: either word says so.
   expect(fault === 'untrusted' ? ['untrusted', 'bad_bundle'] : [fault]).toContain(refusals[0])
   expect(serial(source)).toBe(serialOf(leaf))
   expect(updates()).toBe(1)
   fake.send({ svids: [svidOf(second, authority)] })
-  await vi.waitFor(() => expect(serial(source)).toBe(serialOf(second)))
+  await eventually(() => expect(serial(source)).toBe(serialOf(second)))
 })
 
 test('takes the first of several identities, or the one that is picked, and the first of two with one hint', async () => {
@@ -232,12 +233,12 @@ test('takes the first of several identities, or the one that is picked, and the 
 test('after closing tells so, ends its stream, and may be closed twice; whoever waited is told', async () => {
   const { source } = open()
   const waiting = expect(source.ready()).rejects.toThrow(SourceClosed)
-  await vi.waitFor(() => expect(fake.open()).toBe(1))
+  await eventually(() => expect(fake.open()).toBe(1))
   await Promise.all([source.close(), source.close()])
   await waiting
   expect(() => source.context()).toThrow(SourceClosed)
   expect(() => source.bundleOf('north.example')).toThrow(SourceClosed)
-  await vi.waitFor(() => expect(fake.open()).toBe(0))
+  await eventually(() => expect(fake.open()).toBe(0))
 })
 
 test('takes the two forms of an endpoint and no other', () => {
