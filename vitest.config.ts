@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/services/**', 'test/soak/**', 'test/compose/**', 'node_modules/**'],
+    exclude: ['test/services/**', 'test/soak/**', 'test/compose/**', 'test/spire/**', 'node_modules/**'],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,

@@ -25,7 +25,7 @@ const embedded = [
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...embedded, 'test/soak/**', 'test/compose/**', 'node_modules/**'],
+    exclude: [...embedded, 'test/soak/**', 'test/compose/**', 'test/spire/**', 'node_modules/**'],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,

@@ -33,7 +33,13 @@ const documentOf = (index: number) =>
 
 const server = createServer((_request, response) => response.writeHead(404).end())
 
-async function openBare(): Promise<(events: number) => Promise<void>> {
+/** What comes before the clock starts, and what is measured. */
+interface Publisher {
+  readonly prepare: (events: number) => Promise<void>
+  readonly publish: (events: number) => Promise<void>
+}
+
+async function openBare(): Promise<Publisher> {
   const wss = new WebSocketServer({ server, perMessageDeflate: false })
   const clients = new Set<WebSocket>()
   wss.on('connection', (socket) => {
@@ -41,7 +47,7 @@ async function openBare(): Promise<(events: number) => Promise<void>> {
     socket.on('close', () => clients.delete(socket))
   })
   let index = 0
-  return async (events) => {
+  const publish = async (events: number) => {
     for (let n = 0; n < events; n++) {
       index++
       const text = `{"type":"event","index":${index},"event":${documentOf(index)}}`
@@ -50,9 +56,10 @@ async function openBare(): Promise<(events: number) => Promise<void>> {
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
+  return { prepare: async () => undefined, publish }
 }
 
-async function openOurs(): Promise<(events: number) => Promise<void>> {
+async function openOurs(): Promise<Publisher> {
   const db = openPg({ url, max: 4 })
   const coordination = openInProcess()
   const resources = { db, coordination, log: silentLog }
@@ -80,7 +87,7 @@ async function openOurs(): Promise<(events: number) => Promise<void>> {
     log: silentLog,
   })
   let index = 0
-  return async (events) => {
+  const prepare = async (events: number) => {
     const rows = Array.from({ length: events }, () => {
       index++
       return { index, id: crypto.randomUUID(), envelope: documentOf(index) }
@@ -93,13 +100,16 @@ async function openOurs(): Promise<(events: number) => Promise<void>> {
        from json_to_recordset($1::json) as r(index bigint, id uuid, envelope text)`,
       [JSON.stringify(rows)],
     )
-    await coordination.publish(JOURNAL_CHANNEL, String(index))
   }
+  // The relay's hint: from here on rows are read, matched, checked and sent.
+  return { prepare, publish: async () => coordination.publish(JOURNAL_CHANNEL, String(index)) }
 }
 
-const publish = await (kind === 'ours' ? openOurs() : openBare())
-process.on('message', (events) => {
-  void publish(Number(events)).then(() => process.send?.('published'))
+const publisher = await (kind === 'ours' ? openOurs() : openBare())
+process.on('message', async (order: { prepare?: number; publish?: number }) => {
+  if (order.prepare !== undefined) await publisher.prepare(order.prepare)
+  if (order.publish !== undefined) await publisher.publish(order.publish)
+  process.send?.('done')
 })
 process.on('disconnect', () => process.exit(0))
 process.send?.(await listen(server, 0, '127.0.0.1'))

@@ -53,7 +53,7 @@ describe.skipIf(serverUrl('TEST_DATABASE_URL') === null)('an hour without the Ev
     expect(await figure('forwarder_lag_events')).toBe(total)
     expect(await figure('forwarder_lag_seconds')).toBe(3600)
     expect(await figure('forwarder_halted')).toBe(0)
-    await expect.poll(() => seen.length, { timeout: 30_000 }).toBe(total)
+    await expect.poll(() => seen.length, { timeout: 120_000 }).toBe(total)
     follower.stop()
     const page = await api.get('/events', { token: OPERATOR_KEY, query: { after: String(total - 1) } })
     expect(page.body.items).toHaveLength(1)
@@ -61,12 +61,12 @@ describe.skipIf(serverUrl('TEST_DATABASE_URL') === null)('an hour without the Ev
 
     isThere = true
     await journal.tell({ data: { back: true } })
-    await expect.poll(() => figure('forwarder_lag_events'), { timeout: 60_000 }).toBe(0)
+    await expect.poll(() => figure('forwarder_lag_events'), { timeout: 120_000 }).toBe(0)
     const placed = await registry.db.query(
       'select 1 as one from registry.ledger_receipts where ledgerindex = index - 1',
     )
     expect(placed).toHaveLength(total + 1)
     const audit = await store.api.get('/audit', { token: STORE_TOKEN })
     expect(audit.body).toMatchObject({ intact: true, size: total + 1 })
-  }, 180_000)
+  }, 400_000)
 })
