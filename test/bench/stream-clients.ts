@@ -10,12 +10,9 @@ export type ClientsOrder =
   | { do: 'open'; count: number; ports: number[]; path: string; tokens: string[]; say: string | null }
   /** Tells when every connection has got so many events since the last order. */
   | { do: 'expect'; events: number }
-  /** Starts the clock. */
-  | { do: 'time' }
   | { do: 'ages' }
 export type ClientsWord =
   | { word: 'opened' }
-  | { word: 'ready' }
   | { word: 'got'; milliseconds: number }
   | { word: 'ages'; values: number[] }
 
@@ -122,12 +119,10 @@ process.on('message', async (order: ClientsOrder) => {
     for (const socket of sockets) (socket as Socket & { restart: () => void }).restart()
     expected = order.events
     missing = sockets.length
+    since = performance.now()
     ages = []
     // Only now may it begin.
-    tell({ word: 'ready' })
-  } else if (order.do === 'time') {
-    since = performance.now()
-    tell({ word: 'ready' })
+    tell({ word: 'ages', values: [] })
   } else tell({ word: 'ages', values: ages })
 })
 process.on('disconnect', () => process.exit(0))

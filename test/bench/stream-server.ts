@@ -33,13 +33,7 @@ const documentOf = (index: number) =>
 
 const server = createServer((_request, response) => response.writeHead(404).end())
 
-/** What comes before the clock starts, and what is measured. */
-interface Publisher {
-  readonly prepare: (events: number) => Promise<void>
-  readonly publish: (events: number) => Promise<void>
-}
-
-async function openBare(): Promise<Publisher> {
+async function openBare(): Promise<(events: number) => Promise<void>> {
   const wss = new WebSocketServer({ server, perMessageDeflate: false })
   const clients = new Set<WebSocket>()
   wss.on('connection', (socket) => {
@@ -47,7 +41,7 @@ async function openBare(): Promise<Publisher> {
     socket.on('close', () => clients.delete(socket))
   })
   let index = 0
-  const publish = async (events: number) => {
+  return async (events) => {
     for (let n = 0; n < events; n++) {
       index++
       const text = `{"type":"event","index":${index},"event":${documentOf(index)}}`
@@ -56,10 +50,9 @@ async function openBare(): Promise<Publisher> {
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
-  return { prepare: async () => undefined, publish }
 }
 
-async function openOurs(): Promise<Publisher> {
+async function openOurs(): Promise<(events: number) => Promise<void>> {
   const db = openPg({ url, max: 4 })
   const coordination = openInProcess()
   const resources = { db, coordination, log: silentLog }
@@ -87,7 +80,7 @@ async function openOurs(): Promise<Publisher> {
     log: silentLog,
   })
   let index = 0
-  const prepare = async (events: number) => {
+  return async (events) => {
     const rows = Array.from({ length: events }, () => {
       index++
       return { index, id: crypto.randomUUID(), envelope: documentOf(index) }
@@ -100,16 +93,13 @@ async function openOurs(): Promise<Publisher> {
        from json_to_recordset($1::json) as r(index bigint, id uuid, envelope text)`,
       [JSON.stringify(rows)],
     )
+    await coordination.publish(JOURNAL_CHANNEL, String(index))
   }
-  // The relay's hint: from here on rows are read, matched, checked and sent.
-  return { prepare, publish: async () => coordination.publish(JOURNAL_CHANNEL, String(index)) }
 }
 
-const publisher = await (kind === 'ours' ? openOurs() : openBare())
-process.on('message', async (order: { prepare?: number; publish?: number }) => {
-  if (order.prepare !== undefined) await publisher.prepare(order.prepare)
-  if (order.publish !== undefined) await publisher.publish(order.publish)
-  process.send?.('done')
+const publish = await (kind === 'ours' ? openOurs() : openBare())
+process.on('message', (events) => {
+  void publish(Number(events)).then(() => process.send?.('published'))
 })
 process.on('disconnect', () => process.exit(0))
 process.send?.(await listen(server, 0, '127.0.0.1'))
