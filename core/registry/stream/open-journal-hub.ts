@@ -22,13 +22,16 @@ const BEHIND_MAX = 200
 /** Newest rows kept for followers, by number and characters; who is further behind reads the database. */
 const RECENT_MAX = 2000
 const RECENT_CHARACTERS_MAX = 16 * 1024 * 1024
-const POLL_BUSY_MS = 100
-const POLL_IDLE_MS = 1000
+/** Where hints do not come. */
+const POLL = { busyMs: 100, idleMs: 1000 }
 
 interface HeldEvent extends FeedEvent, Pick<JournalRow, 'audience' | 'parties' | 'targets'> {}
 
 /** Opens the feed. It reads nothing until somebody follows. */
-export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' | 'log'>): EventFeed {
+export function openJournalHub(
+  resources: Pick<Resources, 'db' | 'coordination' | 'log'>,
+  poll: { readonly busyMs: number; readonly idleMs: number } = POLL,
+): EventFeed {
   const { db, coordination, log } = resources
   const recent: HeldEvent[] = []
   const reading = new Map<bigint, Promise<HeldEvent[]>>()
@@ -92,9 +95,10 @@ export function openJournalHub(resources: Pick<Resources, 'db' | 'coordination' 
     const loop = startLoop({
       name: 'journal-hub',
       log,
-      busyMs: POLL_BUSY_MS,
-      idleMs: POLL_IDLE_MS,
+      ...poll,
       async turn() {
+        // A look that somebody's question for the head has begun may be older than the hint: it does not do for this turn.
+        await refreshing?.catch(() => undefined)
         await refresh()
         return false
       },
