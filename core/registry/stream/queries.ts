@@ -101,10 +101,10 @@ export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], n
 
 /** Documents by source and sequence. */
 export const findEnvelopes = (
-  tx: Transaction,
+  on: Queryable,
   wanted: readonly { readonly source: string; readonly sequence: bigint }[],
 ) =>
-  tx.query<{ source: string; sourcesequence: bigint; envelope: string }>(
+  on.query<{ source: string; sourcesequence: bigint; envelope: string }>(
     `select j.source, j.sourcesequence, j.envelope from unnest($1::text[], $2::bigint[]) w(source, sequence)
      join registry.journal j on j.source = w.source and j.sourcesequence = w.sequence`,
     [wanted.map(({ source }) => source), wanted.map(({ sequence }) => String(sequence))],

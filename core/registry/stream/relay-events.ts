@@ -1,6 +1,6 @@
 /** Moves committed facts of both outboxes into the journal: contiguous indexes, exact bytes, each fact once. */
 
-import type { Transaction } from '#core/platform/database/database.ts'
+import type { Queryable, Transaction } from '#core/platform/database/database.ts'
 import type { OutboxItem } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
 import { appendJournal } from './append-journal.ts'
@@ -60,11 +60,18 @@ export async function relayOwnEvents(ctx: RegistryContext): Promise<Relayed> {
  * @throws RelayHalted when the page contradicts the journal; the TEG client's Problems when the TEG is away
  */
 export async function relayTegEvents(ctx: RegistryContext): Promise<Relayed> {
-  const { sequence } = await findSource(ctx.db, 'teg')
+  const cursor = await findSource(ctx.db, 'teg')
+  const { sequence } = cursor
   // The last one taken is asked for again: a TEG that numbers anew is found out by it.
   const overlap = sequence > 0n ? 1 : 0
   const page = await ctx.teg.outbox(ctx, Number(sequence) - overlap, RELAY_BATCH + overlap)
   if (page.items.length === 0) return { moved: 0, more: false }
+  if (page.items.length === overlap && page.items[0]?.number === Number(sequence)) {
+    // Nothing new: what is known is compared without the lock, which the other outbox's relay may want at this moment.
+    requireSame(cursor.incarnation, page.incarnation)
+    await compareKnown(ctx.db, ctx, numbered(page.items))
+    return { moved: 0, more: false }
+  }
   const { moved, head } = await ctx.db.transaction(async (tx) => {
     await lockJournal(tx)
     return takePage(tx, ctx, page.incarnation, page.items)
@@ -82,10 +89,9 @@ async function takePage(
   const { life, begun } = await enterLife(tx, ctx)
   const source = sourceOf(ctx.config.REGISTRY_NAME, 'teg', life)
   const cursor = await findSource(tx, 'teg')
-  if (cursor.incarnation !== null && cursor.incarnation !== incarnation)
-    throw new RelayHalted(`its database is another incarnation (${incarnation}, not ${cursor.incarnation}).`)
+  requireSame(cursor.incarnation, incarnation)
   if (cursor.incarnation === null) await setIncarnation(tx, 'teg', incarnation)
-  const facts = items.map((item) => ({ item, number: BigInt(item.number) }))
+  const facts = numbered(items)
   // Beside the overlap, another relay may have taken the beginning of the page since it was asked for.
   const known = facts.filter(({ number }) => number <= cursor.sequence)
   await compareKnown(tx, ctx, known)
@@ -111,20 +117,28 @@ async function takePage(
   )
 }
 
+const numbered = (items: readonly OutboxItem[]) =>
+  items.map((item) => ({ item, number: BigInt(item.number) }))
+
+function requireSame(known: string | null, incarnation: string): void {
+  if (known !== null && known !== incarnation)
+    throw new RelayHalted(`its database is another incarnation (${incarnation}, not ${known}).`)
+}
+
 /** The same number with other content is a contradiction that nobody may paper over. */
 async function compareKnown(
-  tx: Transaction,
+  on: Queryable,
   ctx: RegistryContext,
   facts: readonly { number: bigint; item: OutboxItem }[],
 ): Promise<void> {
   if (facts.length === 0) return
-  const lives = await listLives(tx)
+  const lives = await listLives(on)
   const placed = facts.map(({ number, item }) => {
     const life = lifeOf(lives, 'teg', number)
     const sequence = sequenceIn(life, 'teg', number)
     return { number, item, source: sourceOf(ctx.config.REGISTRY_NAME, 'teg', life), sequence }
   })
-  const kept = await findEnvelopes(tx, placed)
+  const kept = await findEnvelopes(on, placed)
   const texts = new Map(kept.map((row) => [`${row.sourcesequence} ${row.source}`, row.envelope]))
   for (const { number, item, source, sequence } of placed) {
     const text = texts.get(`${sequence} ${source}`)
