@@ -32,11 +32,14 @@ test.skipIf(server === null)(
         ['ninefold_registry', 'update registry.forwarder set index = index'],
         ['ninefold_auditor', 'select count(*) as count from registry.journal'],
         ['ninefold_auditor', 'select count(*) as count from registry.audit_trail'],
+        ['ninefold_auditor', 'select count(*) as count from registry.journal_lives'],
       ] as const
       for (const [role, statement] of works) await as(role, statement)
       const refused = [
         ['ninefold_registry', 'update registry.journal set type = type'],
         ['ninefold_registry', 'delete from registry.audit_trail'],
+        ['ninefold_registry', 'delete from registry.journal_retold'],
+        ['ninefold_registry', 'update registry.journal_lives set reason = reason'],
         ['ninefold_registry', 'update registry.ratings set comment = comment'],
         ['ninefold_registry', 'truncate registry.journal'],
         ['ninefold_registry', 'alter table registry.journal disable trigger all'],

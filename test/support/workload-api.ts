@@ -78,6 +78,13 @@ export async function serveWorkloadApi(path: string): Promise<FakeApi> {
       ),
     )
   }
+  /** One that was ended is open no more, whenever its own close comes. */
+  const endAll = (code: number, details: string) => {
+    for (const stream of [...streams]) {
+      streams.delete(stream)
+      end(stream, code, details)
+    }
+  }
   await start()
   return {
     endpoint: `unix://${path}`,
@@ -88,10 +95,10 @@ export async function serveWorkloadApi(path: string): Promise<FakeApi> {
     },
     refuse(code, details) {
       refusal = { code, details }
-      for (const stream of streams) end(stream, code, details)
+      endAll(code, details)
     },
     drop(code = 0) {
-      for (const stream of streams) end(stream, code, 'dropped')
+      endAll(code, 'dropped')
     },
     opened: () => opened,
     open: () => streams.size,
