@@ -100,10 +100,17 @@ export async function keepIdentity(ports: KeeperPorts): Promise<Keeper> {
     return deniedSince !== null && time >= deniedSince.getTime() + DENIED_GRACE_MS
   }
   const tend = async () => {
-    if (wanted) {
-      await write(wanted, 'update')
-      held = wanted
-      wanted = null
+    // Taken first: what comes while this is written must be written after it, not be forgotten with it.
+    const next = wanted
+    wanted = null
+    if (next) {
+      try {
+        await write(next, 'update')
+        held = next
+      } catch (error) {
+        wanted ??= next
+        throw error
+      }
     }
     if (isOver()) await withdraw('withdrawal')
     const isDeep = now().getTime() - deepAt >= DEEP_LOOK_MS

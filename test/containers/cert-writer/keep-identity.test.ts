@@ -148,6 +148,17 @@ test('turns the link for a change alone, and keeps two old versions for whoever 
   expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([])
 })
 
+test('writes what has come while an older one was being written', async () => {
+  const it = await start()
+  for (let n = 0; n < 20; n++) {
+    const pair = [await authority.leaf('/registry/north'), await authority.leaf('/registry/north')]
+    later += 1000
+    for (const one of pair) fake.send({ svids: [svidOf(one, authority)] })
+    await is(pair[1] as Issued)
+  }
+  await it.settled()
+})
+
 test('a reader of the pair never meets two halves, however often it is turned', async () => {
   await start()
   fake.send({ svids: [svidOf(leaf, authority)] })
