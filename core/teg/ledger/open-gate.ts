@@ -75,7 +75,7 @@ export function openGate(options: GateOptions): Gate {
     // What arrives in the same turn of the event loop travels together: sockets are read before this goes on.
     await new Promise((next) => setImmediate(next))
     while (queue.length > 0) {
-      const batch = take(shareOf(queued, lanes - busy + 1))
+      const batch = take(shareOf(queued, lanes - held.size))
       if (queue.length > 0 && busy < lanes) void run()
       if (batch.length === 0) continue
       const accounts = accountsOf(batch)

@@ -155,3 +155,31 @@ test('numbers of the outbox have no gap and follow each account while lanes comm
   const numbers = pages.flat()
   expect(numbers).toEqual(numbers.map((_, i) => i + 2))
 })
+
+test('callers that were answered together come again as two batches side by side, not as one that leaves a lane idle', async () => {
+  const agents = await openAgents(400, '2')
+  let under = 0
+  let most = 0
+  const counted: Database = {
+    ...t.db,
+    query: (text, params) => {
+      most = Math.max(most, ++under)
+      return t.db.query(text, params).finally(() => under--) as never
+    },
+  }
+  const gate = openGate({ db: counted, clock: t.clock, newId: newAgent, log: silentLog, lanes: 2 })
+  const side: number[] = []
+  for (let turn = 0; turn < 3; turn++) {
+    most = 0
+    const outcomes = await Promise.all(
+      Array.from({ length: 200 }, async (_, i) => {
+        const [from, to] = [agents[2 * i] as string, agents[2 * i + 1] as string]
+        await gate.post([Command.parse(transfer(from, to, '0.01'))])
+        return gate.post([Command.parse(transfer(from, to, '0.01'))])
+      }),
+    )
+    expect(outcomes.flat().every((outcome) => outcome.ok)).toBe(true)
+    side.push(most)
+  }
+  expect(side).toEqual([2, 2, 2])
+})
