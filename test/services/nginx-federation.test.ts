@@ -233,6 +233,21 @@ describe.skipIf(!hasNginx())('nginx-federation', () => {
     expect((await ping(hub)).status).toBe(200)
   })
 
+  test('a certificate of one generation with the key of another is refused; the old pair goes on until a whole one comes', async () => {
+    const before = await shown(sidecar.port)
+    const [one, other] = [await north.leaf('/registry/north'), await north.leaf('/registry/north')]
+    const at = sidecar.log().length
+    await keepFor(sidecar.identity, { certificate: one.certificate, key: other.key }, [north, south])
+    await expect.poll(() => sidecar.log().slice(at), { timeout: 15_000 }).toContain('"reload_ok":false')
+    expect(sidecar.log().slice(at)).toContain('key values mismatch')
+    expect(await shown(sidecar.port)).toBe(before)
+    expect((await ping(hub)).status).toBe(200)
+    expect(sidecar.log().slice(at).split('"reload_ok":false')).toHaveLength(2)
+    await changed(south)
+    expect(await shown(sidecar.port)).not.toBe(before)
+    expect((await ping(hub)).status).toBe(200)
+  })
+
   test('logs JSON lines without queries, where tickets travel', async () => {
     await ask(sidecar.port, '/ws/events?ticket=a-secret-ticket')
     await expect.poll(() => sidecar.log()).toContain('"path":"/ws/events"')
