@@ -18,6 +18,7 @@ const PARTS = [
   'compose.frame.yaml',
   '.env.operator.example',
   '.env.frame.example',
+  'images.lock.env',
   'postgres',
   'pgbouncer',
   'redis',

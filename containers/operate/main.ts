@@ -24,6 +24,11 @@ const commands: Record<
       'tell how long each container took: docker inspect $(docker compose ps -aq) | operate boot-timeline',
     load: () => import('./boot-timeline.ts'),
   },
+  'lock-images': {
+    words:
+      'pin the images of others by digest: docker image inspect $(docker compose config --images) | operate lock-images',
+    load: () => import('./lock-images.ts'),
+  },
   migrate: {
     words: 'bring the databases named by the environment up to date',
     load: () => import('./migrate.ts'),

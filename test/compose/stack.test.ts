@@ -99,6 +99,12 @@ describe.skipIf(!hasDocker())('the stack', () => {
   test('publishes two ports and gives no container more than it needs', async () => {
     const judged = await stack.operate(['topology', '--json'], await stack.rendered())
     expect(JSON.parse(judged.output).findings.filter(({ ok }: { ok: boolean }) => !ok)).toEqual([])
+    // Stand-ins were built and not pulled: they cannot be pinned, and the lock says so. Real images can.
+    const images = (await stack.compose('config', '--images')).split('\n')
+    const others = images.filter((image) => !image.startsWith('ninefold.test/'))
+    const inspected = await stack.docker('image', 'inspect', ...others)
+    const lock = await stack.operate(['lock-images', '--file', `${stack.folder}/images.lock.env`], inspected)
+    for (const image of others) expect(lock.output).toContain(image)
     const ports = await stack.compose('ps', '--format', '{{.Ports}}')
     const published = ports.match(/\S*:(\d+)->(\d+)/g)?.map((text) => text.replace(/.*->/, ''))
     expect(published?.sort()).toEqual(['8000', '8443'])

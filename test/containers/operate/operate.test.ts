@@ -90,6 +90,43 @@ test('init --frame writes the secrets of a mainframe once, and every name that i
   expect(await operate(['init', '--frame', '--folder', folder])).toMatchObject({ code: 1 })
 })
 
+test('lock-images writes what was pulled, keeps what it was not told of, and doctor reads it', async () => {
+  const path = join(folder, 'images.lock.env')
+  const image = (name: string, letter: string) => ({
+    RepoTags: [`${name}:1`],
+    RepoDigests: [`${name}@sha256:${letter.repeat(64)}`],
+  })
+  const lock = (...images: object[]) =>
+    operate(['lock-images', '--file', path], { input: JSON.stringify(images) })
+  expect((await lock(image('postgres', 'a'), image('redis', 'b'))).code).toBe(0)
+  const built = { RepoTags: ['nginx:1.25-alpine'], RepoDigests: [] }
+  const partly = await lock(image('redis', 'c'), built)
+  expect(partly).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('nginx:1.25-alpine has no digest'),
+  })
+  expect(readEnv(readFileSync(path, 'utf8'))).toEqual({
+    POSTGRES_IMAGE: `postgres:1@sha256:${'a'.repeat(64)}`,
+    REDIS_IMAGE: `redis:1@sha256:${'c'.repeat(64)}`,
+  })
+  expect((await lock(built)).output).toContain('nothing was written')
+  expect(await operate(['lock-images'])).toMatchObject({ code: 2 })
+  await operate(['init', '--folder', folder])
+  const { output } = await operate([
+    'doctor',
+    '--env',
+    join(folder, '.env.operator'),
+    '--agent',
+    folder,
+    '--json',
+  ])
+  const { hint } = JSON.parse(output).findings.find(
+    ({ check }: { check: string }) => check === 'pinned images',
+  )
+  expect(hint).toContain('nginx:1.25-alpine')
+  expect(hint).not.toContain('postgres')
+})
+
 test('ping asks for a peer that FEDERATION_PEERS names, and tells who that is', async () => {
   const env = {
     IDENTITY_DIR: folder,
