@@ -187,6 +187,15 @@ describe.skipIf(!hasDocker())('the stack', () => {
       script,
     )
     expect(refused).toMatch(/^403 .*client_certificate_required/)
+    // Whom the operator puts into quarantine is refused by every worker from then on.
+    const hub = await stack.issue('/registry/hub')
+    const token = stack.operatorKey
+    const wish = { spiffe_id: 'spiffe://example.com/registry/hub', reason: 'a test' }
+    const put = await stack.api.post('/federation/quarantine', wish, { token })
+    for (let n = 0; n < 12; n++)
+      expect((await ask(stack.federationPort, PING, { as: hub })).body.code).toBe('peer_quarantined')
+    await stack.api.delete(`/federation/quarantine/${put.body.id}`, { token })
+    expect((await ask(stack.federationPort, PING, { as: hub })).status).toBe(200)
     // Nothing else of the hub is shown to its peers.
     const hidden = await stack.compose(
       'exec',

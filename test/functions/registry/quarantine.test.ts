@@ -1,6 +1,7 @@
 /** Peers in quarantine: who may put them there, what they meet, who sees it. */
 import { beforeAll, expect, test } from 'vitest'
 import type { PeerCaller } from '#core/base/caller.ts'
+import { withoutQuarantined } from '#core/registry/quarantine/find-quarantined.ts'
 import { QUARANTINED_MAX } from '#core/registry/quarantine/quarantine-peer.ts'
 import { registerDeveloper } from '#test/support/accounts.ts'
 import { OPERATOR_KEY, type System, startSystem } from '#test/support/system.ts'
@@ -47,6 +48,23 @@ test('refuses everybody of a trust domain that is named as a whole', async () =>
   expect((await ping(peer('a', 'west.example'))).body.code).toBe('peer_quarantined')
   expect((await ping(peer('a', 'a.west.example'))).status).toBe(200)
   await system.api.delete(`${PATH}/${body.id}`, { token })
+})
+
+test('whom it names is not among those that nginx-federation may reach, nor is anybody of a named domain', async () => {
+  const peers = [
+    'spiffe://a.example/registry/a',
+    'spiffe://a.example/registry/b',
+    'spiffe://b.example/registry/a',
+  ].map((spiffe_id) => ({ spiffe_id }))
+  const left = async () =>
+    (await withoutQuarantined(system.registry.db, peers)).map(({ spiffe_id }) => spiffe_id)
+  expect(await left()).toHaveLength(3)
+  const one = await put('spiffe://a.example/registry/a')
+  expect(await left()).toEqual(['spiffe://a.example/registry/b', 'spiffe://b.example/registry/a'])
+  const all = await put('spiffe://b.example')
+  expect(await left()).toEqual(['spiffe://a.example/registry/b'])
+  for (const { body } of [one, all]) await system.api.delete(`${PATH}/${body.id}`, { token })
+  expect(await left()).toHaveLength(3)
 })
 
 test('shuts a peer out of public routes of its port too, and changes nothing for local callers', async () => {
