@@ -56,7 +56,7 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
     writeFileSync(at(`${name}.conf`), text)
   }
   const poll = <T>(read: () => T | Promise<T>) => expect.poll(read, { timeout: 60_000, interval: 200 })
-  const register = async () => {
+  const register = async (...more: string[]) => {
     const out = await server(
       'entry',
       'create',
@@ -70,6 +70,7 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
       'north.example.com',
       '-x509SVIDTTL',
       String(TTL),
+      ...more,
     )
     entry = /Entry ID\s*: (\S+)/.exec(out)?.[1] ?? ''
     expect(entry).not.toBe('')
@@ -174,6 +175,24 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
     later = 0
     await register()
     await poll(() => keeper.status().spiffe_id).toBe(ID)
+  })
+
+  test('holds the authorities of a trust domain that its entry federates with, until they are taken away', async () => {
+    const south = await makeAuthority('south.example')
+    writeFileSync(at('south.pem'), pemOf(south))
+    await server('bundle', 'set', '-id', 'spiffe://south.example', '-format', 'pem', '-path', at('south.pem'))
+    await server('entry', 'delete', '-entryID', entry)
+    await register('-federatesWith', 'spiffe://south.example')
+    await poll(() => meta().federated).toEqual(['south.example'])
+    const { verify } = openVerifier(at('identity'), () => new Date())
+    const { certificate } = await south.leaf('/registry/south')
+    expect(verify(certificate)).toMatchObject({ spiffeId: 'spiffe://south.example/registry/south' })
+    // Not for IDs of another domain, though it is an authority that nginx looks at.
+    const forged = await south.leaf('/registry/hub', { uris: ['spiffe://example.com/registry/hub'] })
+    expect(verify(forged.certificate)).toBeNull()
+    await server('bundle', 'delete', '-id', 'spiffe://south.example', '-mode', 'dissociate')
+    await poll(() => meta().federated).toEqual([])
+    expect(verify(certificate)).toBeNull()
   })
 
   test('outlives the mainframe until the end of its SVID, and a new agent waits for the mainframe to return', async () => {
