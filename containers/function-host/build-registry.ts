@@ -4,6 +4,7 @@ import { type Context, idMaker } from '#core/platform/context.ts'
 import { readCaller } from '#core/registry/accounts/read-caller.ts'
 import type { RegistryContext, RegistryResources } from '#core/registry/context.ts'
 import { keepReplies } from '#core/registry/idempotency/keep-reply.ts'
+import { refuseQuarantined } from '#core/registry/quarantine/find-quarantined.ts'
 import { readSettings } from '#core/registry/settings/read-settings.ts'
 import { tierReader } from '#core/registry/settings/read-tiers.ts'
 import { eventTypes } from '#core/registry/stream/events.ts'
@@ -54,6 +55,7 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
     coordination: base.coordination,
     newId: idMaker(base.clock, base.random),
     authenticate: readCaller,
+    admitPeer: refuseQuarantined,
     contextOf: (call: Context) => ({ ...call, ...held }),
     tierOf,
     idempotency: keepReplies(held.keys),

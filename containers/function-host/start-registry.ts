@@ -97,7 +97,7 @@ export async function startRegistry(
   })
   const federation = openFederation(start, app, newId)
   events = await runEvents(resources, [{ upgrades: server }, ...(federation ? [federation] : [])])
-  const peers = writePeers(config, base.log)
+  const peers = writePeers(config, base.log, base.db)
   const forwarder = start.forwarding && (await startForwarder(resources, start.forwarding, start.metrics))
   const open = (name: string, signal: AbortSignal): RegistryContext => ({
     ...resources,

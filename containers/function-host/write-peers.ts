@@ -4,10 +4,12 @@ import { mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } fr
 import { join } from 'node:path'
 import { parseSpiffeId } from '#core/base/spiffe-id.ts'
 import type { Config } from '#core/platform/config.ts'
+import type { Queryable } from '#core/platform/database/database.ts'
 import type { Log } from '#core/platform/log.ts'
 import { EVENT_STORE_PEER, hostOfPeer } from '#core/platform/open-sidecar.ts'
 import { openIdentityReader } from '#core/platform/spiffe/read-identity.ts'
 import { type Destination, destinationsOf, renderPeers } from '#core/registry/identity/rules.ts'
+import { withoutQuarantined } from '#core/registry/quarantine/find-quarantined.ts'
 
 export interface PeersWriter {
   /** Looks once; @returns true when something was written. */
@@ -18,8 +20,11 @@ export interface PeersWriter {
 const LOOK_MS = 5000
 const KEPT = 2
 
-/** Starts it, where the configuration has a sidecar. Several processes may write the same: the last link wins. */
-export function writePeers(config: Config, log: Log): PeersWriter | null {
+/**
+ * Starts it, where the configuration has a sidecar. Several processes may write the same: the last link wins.
+ * @param db of the registry: who is in quarantine is not reached either
+ */
+export function writePeers(config: Config, log: Log, db: Queryable): PeersWriter | null {
   const { IDENTITY_DIR: identity, FEDERATION_CONFIG_DIR: folder, FEDERATION_PROXY_URL: url } = config
   if (!identity || !folder || !url) return null
   const reader = openIdentityReader(identity)
@@ -27,7 +32,7 @@ export function writePeers(config: Config, log: Log): PeersWriter | null {
   const look = async () => {
     const own = parseSpiffeId((await reader.read())?.spiffe_id ?? '')
     const eventStore = config.EVENT_STORE_ENABLED ? config.EVENT_STORE_URL : undefined
-    const destinations = destinationsOf(config.FEDERATION_PEERS, {
+    const destinations = destinationsOf(await withoutQuarantined(db, config.FEDERATION_PEERS), {
       name: EVENT_STORE_PEER,
       url: eventStore,
       trustDomain: own?.trustDomain ?? null,

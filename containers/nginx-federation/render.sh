@@ -4,6 +4,22 @@
 run=${RUN_DIR:-/tmp/nginx}
 identity=${IDENTITY_DIR:-/identity}
 federation=${FEDERATION_CONFIG_DIR:-/federation}
+public=${PUBLIC_DIR:-/public}
+
+# Without cert-writer: the operator's certificate for everybody, and an authority of clients that has signed none. A version
+# of its own for each content, so that a renewed certificate is noticed as a new identity is.
+place_public() {
+  identity=$run/identity
+  name=v-$(cat "$public/tls.crt" "$public/tls.key" | cksum | tr ' ' '-')
+  [ "$(readlink "$identity/current" 2>/dev/null)" = "$name" ] && return
+  # What nginx runs on is in its memory: of earlier contents none is needed.
+  rm -rf "$identity"/v-*
+  mkdir -p "$identity/$name"
+  cp "$public/tls.crt" "$identity/$name/svid.pem"
+  cp "$public/tls.key" "$identity/$name/svid_key.pem"
+  cp "$public/tls.crt" "$identity/$name/client_ca.pem"
+  ln -sfn "$name" "$identity/current"
+}
 
 # What nginx would read now: a version's name says what is in it.
 versions() {
@@ -18,6 +34,6 @@ render() { # TEMPLATE TO VERSIONS
     -e "s|@FEDERATION@|$federation/${3#* }|g" -e "s|@REGISTRY@|${REGISTRY_UPSTREAM:-registry:8001}|g" \
     -e "s|@RESOLVER@|${RESOLVER:-127.0.0.11}|g" -e "s|@PORT@|${LISTEN_PORT:-8443}|g" \
     -e "s|@INNER_PORT@|${INNER_PORT:-9443}|g" -e "s|@HEALTH_PORT@|${HEALTH_PORT:-8081}|g" \
-    -e "s|@PUBLIC_HOST@|${FEDERATION_PUBLIC_HOST:-_}|g" -e "s|@SHUTDOWN@|${WORKER_SHUTDOWN_TIMEOUT:-1h}|g" \
+    -e "s|@PUBLIC@|$public|g" -e "s|@PUBLIC_HOST@|${FEDERATION_PUBLIC_HOST:-_}|g" -e "s|@SHUTDOWN@|${WORKER_SHUTDOWN_TIMEOUT:-1h}|g" \
     -e "s|@CERTIFICATE@|$certificate|g" -e "s|@KEY@|$key|g" "$here/$1.template" >"$2"
 }

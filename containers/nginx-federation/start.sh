@@ -11,21 +11,27 @@ mkdir -p "$run"
 case $FEDERATION_PROXY_TOKEN in *[!A-Za-z0-9_-]*) echo 'FEDERATION_PROXY_TOKEN has characters beside A-Z a-z 0-9 _ -' >&2; exit 1 ;; esac
 case ${FEDERATION_PUBLIC_HOST:-} in *[!A-Za-z0-9.-]*) echo 'FEDERATION_PUBLIC_HOST is no host name' >&2; exit 1 ;; esac
 
-# Without cert-writer: the operator's certificate for everybody, and an authority of clients that has signed none.
-if [ "${STANDALONE:-}" = true ]; then
-  public=${PUBLIC_DIR:-/public}
+# The operator's certificate is needed where the stack stands alone, and where a public host is named. The second is read by
+# nginx with each handshake, and so not by the `nginx -t` of the configuration: judged here, before anybody is turned away.
+if [ "${STANDALONE:-}" = true ] || [ -n "${FEDERATION_PUBLIC_HOST:-}" ]; then
   [ -r "$public/tls.crt" ] && [ -r "$public/tls.key" ] || {
-    echo "a standalone stack needs tls.crt and tls.key in nginx-federation/public, readable for uid 101" >&2
+    echo "a standalone stack, or FEDERATION_PUBLIC_HOST, needs tls.crt and tls.key in nginx-federation/public, readable for uid 101" >&2
     exit 1
   }
-  identity=$run/identity
-  export IDENTITY_DIR="$identity"
-  mkdir -p "$identity/v-public"
-  cp "$public/tls.crt" "$identity/v-public/svid.pem"
-  cp "$public/tls.key" "$identity/v-public/svid_key.pem"
-  cp "$public/tls.crt" "$identity/v-public/client_ca.pem"
-  ln -sfn v-public "$identity/current"
+  cat >"$run/judge.conf" <<JUDGE
+pid $run/judge.pid;
+error_log /dev/stderr warn;
+events {}
+http {
+  access_log off;
+  client_body_temp_path $run/body; proxy_temp_path $run/proxy; fastcgi_temp_path $run/fastcgi;
+  uwsgi_temp_path $run/uwsgi; scgi_temp_path $run/scgi;
+  server { listen unix:$run/judge.sock ssl; ssl_certificate $public/tls.crt; ssl_certificate_key $public/tls.key; }
+}
+JUDGE
+  nginx -t -q -c "$run/judge.conf" || { echo 'tls.crt and tls.key in nginx-federation/public are no pair' >&2; exit 1; }
 fi
+[ "${STANDALONE:-}" != true ] || place_public
 
 # cert-writer puts at least a placeholder there before it says that it is healthy.
 tries=0

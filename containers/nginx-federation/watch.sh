@@ -4,12 +4,14 @@
 umask 077
 here=$(dirname "$0")
 . "$here/render.sh"
+[ "${STANDALONE:-}" != true ] || identity=$run/identity
 now=$1
 refused=
 say() { printf '{"level":"%s","service":"nginx-federation","msg":"%s","reload_ok":%s}\n' "$1" "$2" "$3"; }
 
 while sleep "${LOOK_SECONDS:-5}"; do
   touch "$run/looked"
+  [ "${STANDALONE:-}" != true ] || place_public
   next=$(versions)
   { [ "$next" != "$now" ] && [ "$next" != "$refused" ]; } || continue
   render nginx.conf "$run/nginx.next" "$next"

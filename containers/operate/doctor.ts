@@ -10,6 +10,7 @@ import { type Command, readArgs } from './command.ts'
 import { judgeSecrets, readEnv } from './env-file.ts'
 import { bad, type Finding, good } from './findings.ts'
 import { judgeAgent } from './judge-agent.ts'
+import { judgePins, LOCK } from './lock-images.ts'
 
 const GIB = 1024 ** 3
 const MEMORY_MIN = 2 * GIB
@@ -48,6 +49,7 @@ async function checkBefore(path: string, agentFolder: string | undefined, now: D
     ...(text === null
       ? [bad('fail', 'settings', 'missing', `${path} is not there: operate init writes it`)]
       : [...(await judgeFile(path)), ...judgeValues(values)]),
+    judgePins({ ...(await readLock(dirname(path))), ...values }),
     ...(await judgeEngine()),
     ...(await judgeMachine(dirname(path))),
     ...(await judgeAgent(folder, now)),
@@ -57,6 +59,12 @@ async function checkBefore(path: string, agentFolder: string | undefined, now: D
 async function firstThere(folders: readonly string[]): Promise<string | undefined> {
   for (const folder of folders) if (await stat(folder).catch(() => null)) return folder
   return undefined
+}
+
+/** The lock, beside the settings or in a checkout. */
+async function readLock(folder: string): Promise<Record<string, string>> {
+  const path = await firstThere([join(folder, LOCK), join(folder, 'containers', LOCK)])
+  return path === undefined ? {} : readEnv(await readFile(path, 'utf8'))
 }
 
 async function judgeFile(path: string): Promise<Finding[]> {

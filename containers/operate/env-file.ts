@@ -18,6 +18,22 @@ export const SECRETS: Readonly<Record<string, number>> = {
   EVENT_STORE_SERVICE_TOKEN: 32,
 }
 
+/** The secrets of a mainframe. */
+export const FRAME_SECRETS = [
+  'ES_PASS',
+  'ES_OWNER_PASS',
+  'ES_AUDITOR_PASS',
+  'ES_SECRET_KEY',
+  'HUB_PASS',
+  'HUB_OWNER_PASS',
+  'HUB_TEG_PASS',
+  'HUB_AUDITOR_PASS',
+  'HUB_REDIS_PASSWORD',
+  'HUB_PROXY_TOKEN',
+  'HUB_SECRET_KEY',
+  'HUB_OPERATOR_API_KEY',
+] as const
+
 /** The values of a file; comments and empty values are left out, quotes are taken off. */
 export function readEnv(text: string): Record<string, string> {
   const found: Record<string, string> = {}

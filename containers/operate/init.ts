@@ -1,4 +1,4 @@
-/** Writes .env.operator once: every secret fresh, nothing overwritten, no secrets beside data that knows others. */
+/** Writes .env.operator (and .env.frame) once: every secret fresh, nothing overwritten, no secrets beside data that knows others. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { cp, mkdir, open, readFile, stat } from 'node:fs/promises'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { configKeys } from '#core/platform/config.ts'
 import { type Command, readArgs, UsageError } from './command.ts'
-import { fillEnv, SECRETS } from './env-file.ts'
+import { FRAME_SECRETS, fillEnv, SECRETS } from './env-file.ts'
 import { writePlaceholderAgent } from './write-placeholder-agent.ts'
 
 const HERE = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -17,6 +17,8 @@ const PARTS = [
   'compose.standalone.yaml',
   'compose.frame.yaml',
   '.env.operator.example',
+  '.env.frame.example',
+  'images.lock.env',
   'postgres',
   'pgbouncer',
   'redis',
@@ -40,15 +42,16 @@ async function listVolumes(project: string): Promise<string[] | null> {
       ['volume', 'ls', '-q', '--filter', `label=com.docker.compose.project=${project}`],
       { timeout: 10_000 },
     )
-    return stdout.split('\n').filter((name) => /_(db|teg-db)-data$/.test(name))
+    return stdout.split('\n').filter((name) => /_(db|teg-db|es-db|hub-db)-data$/.test(name))
   } catch {
     return null
   }
 }
 
 const init: Command = async (args, { print, env }) => {
-  const { values } = readArgs(args, ['name', 'url', 'folder', 'project'])
+  const { values, flags } = readArgs(args, ['name', 'url', 'folder', 'project'], ['frame'])
   const folder = resolve(values.folder ?? '.')
+  if (flags.has('frame')) return initFrame(folder, values.project ?? env.FRAME_PROJECT_NAME, print)
   const path = join(folder, '.env.operator')
   const name = values.name ?? 'ninefold'
   const url = values.url ?? 'http://127.0.0.1:8000'
@@ -81,17 +84,10 @@ const init: Command = async (args, { print, env }) => {
       if (await isThere(join(HERE, part)))
         await cp(join(HERE, part), join(folder, part), { recursive: true, force: false })
   const template = await readFile(join(HERE, '.env.operator.example'), 'utf8')
-  const secrets = Object.fromEntries(
-    Object.keys(SECRETS).map((secret) => [secret, randomBytes(SECRET_BYTES).toString('base64url')]),
+  await writeOnce(
+    path,
+    fillEnv(template, { ...makeSecrets(Object.keys(SECRETS)), REGISTRY_NAME: name, PUBLIC_URL: url }),
   )
-  // `wx`: two at the same time cannot both write.
-  const file = await open(path, 'wx', 0o600)
-  try {
-    await file.writeFile(fillEnv(template, { ...secrets, REGISTRY_NAME: name, PUBLIC_URL: url }))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
   print(
     `${path} is written, readable for you alone. Keep it with your backups: without it the data cannot be opened.`,
   )
@@ -105,3 +101,36 @@ const init: Command = async (args, { print, env }) => {
   return 0
 }
 export default init
+
+/** The same for a mainframe. */
+async function initFrame(folder: string, project = 'ninefold-frame', print: (text: string) => void) {
+  const path = join(folder, '.env.frame')
+  if (await isThere(path)) {
+    print(`${path} is there already: nothing was written. Its secrets open your data.`)
+    return 1
+  }
+  const volumes = await listVolumes(project)
+  if (volumes && volumes.length > 0) {
+    print(`The volumes ${volumes.join(', ')} hold data that was made with other secrets.`)
+    return 1
+  }
+  const template = await readFile(join(HERE, '.env.frame.example'), 'utf8')
+  await writeOnce(path, fillEnv(template, makeSecrets(FRAME_SECRETS)))
+  print(`${path} is written, readable for you alone. Keep it with your backups.`)
+  return 0
+}
+
+const makeSecrets = (names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, randomBytes(SECRET_BYTES).toString('base64url')]))
+
+/** `wx`: two at the same time cannot both write. */
+async function writeOnce(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}

@@ -64,10 +64,15 @@ export function judgeLink(link: Link): Finding {
     return fail('their_certificate_expired', 'The certificate of the other side has ended: tell its operator')
   if (now < seen.notBefore)
     return fail('clock_skew', 'Their certificate begins later than our clock says: one of the two is wrong')
-  if (seen.isTrusted === null || status === 421)
+  if (seen.isTrusted === null)
     return fail(
       'domain_unknown',
       'The authorities of its trust domain have not come: the mainframe must federate our entry with it (-federatesWith)',
+    )
+  if (status === 421)
+    return fail(
+      'not_listed',
+      'nginx-federation does not have it: it is in quarantine here (GET /api/v1/federation/quarantine), or was named some seconds ago',
     )
   if (!seen.isTrusted)
     return fail(
@@ -82,7 +87,7 @@ export function judgeLink(link: Link): Finding {
   if (status === 401 || status === 403)
     return fail(
       'revoked',
-      `It refuses our certificate (${status}) although it is in time: the attestation was revoked, or it does not know our trust domain. Contact your parent frame`,
+      `It refuses our certificate (${status}) although it is in time: the attestation was revoked, it has us in quarantine, or it does not know our trust domain. Contact your parent frame`,
     )
   if (status === 404)
     return fail(

@@ -6,7 +6,8 @@ const commands: Record<
   { readonly words: string; readonly load: () => Promise<{ default: Command }> }
 > = {
   init: {
-    words: 'write .env.operator with fresh secrets, once: init [--name NAME] [--url URL] [--folder FOLDER]',
+    words:
+      'write .env.operator with fresh secrets, once: init [--name NAME] [--url URL] [--folder FOLDER] [--frame]',
     load: () => import('./init.ts'),
   },
   doctor: {
@@ -23,9 +24,18 @@ const commands: Record<
       'tell how long each container took: docker inspect $(docker compose ps -aq) | operate boot-timeline',
     load: () => import('./boot-timeline.ts'),
   },
+  'lock-images': {
+    words:
+      'pin the images of others by digest: docker image inspect $(docker compose config --images) | operate lock-images',
+    load: () => import('./lock-images.ts'),
+  },
   migrate: {
     words: 'bring the databases named by the environment up to date',
     load: () => import('./migrate.ts'),
+  },
+  ping: {
+    words: 'ask a peer, under your identity, who you are for it: ping NAME (in the registry container)',
+    load: () => import('./ping.ts'),
   },
   'mail-test': {
     words: 'send a mail over SMTP_URL: mail-test ADDRESS',

@@ -1,5 +1,5 @@
 /** One call from open to close: request id, deadline, caller, context, metrics. */
-import { type Caller, principalOf } from '#core/base/caller.ts'
+import { type Caller, type PeerCaller, principalOf } from '#core/base/caller.ts'
 import { fail, type Problem } from '#core/base/errors.ts'
 import { type Context, idMaker, type Resources } from '#core/platform/context.ts'
 import type { Coordination } from '#core/platform/coordination/coordination.ts'
@@ -15,6 +15,8 @@ export interface CallPorts<C extends Context> {
   readonly newId: () => string
   /** The caller of a bearer token; null when it is bad. */
   authenticate(ctx: C, token: string, request: Request): Promise<Caller | null>
+  /** Refuses a peer that its certificate lets in; absent: whoever the certificate names. */
+  admitPeer?(ctx: C, peer: PeerCaller): Promise<void>
   /** Adds the service's own resources to a context. */
   contextOf(base: Context): C
   readonly tierOf: TierOf | null
@@ -113,7 +115,15 @@ export class OpenCall<C extends Context> {
   /** The caller of a credential, or nobody without one. */
   async authenticate(request: Request): Promise<Caller> {
     const authorization = this.header('authorization')
-    if (authorization === undefined) return this.facts.peer ?? anonymous
+    if (authorization === undefined) {
+      const { peer } = this.facts
+      if (!peer) return anonymous
+      await this.ports.admitPeer?.(
+        this.contextFor(anonymous, null, (work) => this.ports.resources.db.transaction(work)),
+        peer,
+      )
+      return peer
+    }
     const token = /^Bearer +([^\s]{1,4096})$/i.exec(authorization)?.[1]
     if (token === undefined) {
       if (this.row.spec.errorStyle === 'oauth') return anonymous

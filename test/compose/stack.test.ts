@@ -1,7 +1,6 @@
 /** The nine containers, from nothing: in time, in order, on two ports; the main job, the identity, the kills, the data. */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Issued } from '#test/support/authority.ts'
 import { ask } from '#test/support/sidecar.ts'
 import { openSocket } from '#test/support/socket.ts'
 import { startLoad } from './parts/load.ts'
@@ -22,6 +21,7 @@ const SERVICES = [
 const UP = ['up', '-d', '--wait', '--wait-timeout', '120']
 const PING = '/api/v1/federation/ping'
 const UP_SECONDS_MAX = 60
+const OURS_BYTES_MAX = 60_000_000
 const RECOVERY_MS = 60_000
 
 interface Inspected {
@@ -36,7 +36,6 @@ interface Inspected {
 describe.skipIf(!hasDocker())('the stack', () => {
   let mailbox: Mailbox
   let stack: Stack
-  let leaf: Issued
   let alice: string
   let payer: string
   let payee: string
@@ -45,7 +44,6 @@ describe.skipIf(!hasDocker())('the stack', () => {
   beforeAll(async () => {
     mailbox = await openMailbox()
     stack = await makeStack(mailbox.port)
-    leaf = await stack.authority.leaf('/registry/north', { dns: ['registry.example.com'] })
     await stack.compose('build', '-q')
   })
   afterAll(async () => {
@@ -102,6 +100,12 @@ describe.skipIf(!hasDocker())('the stack', () => {
   test('publishes two ports and gives no container more than it needs', async () => {
     const judged = await stack.operate(['topology', '--json'], await stack.rendered())
     expect(JSON.parse(judged.output).findings.filter(({ ok }: { ok: boolean }) => !ok)).toEqual([])
+    // Stand-ins were built and not pulled: they cannot be pinned, and the lock says so. Real images can.
+    const images = (await stack.compose('config', '--images')).split('\n')
+    const others = images.filter((image) => !image.startsWith('ninefold.test/'))
+    const inspected = await stack.docker('image', 'inspect', ...others)
+    const lock = await stack.operate(['lock-images', '--file', `${stack.folder}/images.lock.env`], inspected)
+    for (const image of others) expect(lock.output).toContain(image)
     const ports = await stack.compose('ps', '--format', '{{.Ports}}')
     const published = ports.match(/\S*:(\d+)->(\d+)/g)?.map((text) => text.replace(/.*->/, ''))
     expect(published?.sort()).toEqual(['8000', '8443'])
@@ -109,6 +113,12 @@ describe.skipIf(!hasDocker())('the stack', () => {
     table.push(memory)
     const sizes = await stack.docker('images', '--format', '{{.Repository}} {{.Size}}', 'ninefold.test/*')
     table.push(sizes)
+    const sizeOf = async (image: string) =>
+      Number(await stack.docker('image', 'inspect', '-f', '{{.Size}}', image))
+    const ours = (await sizeOf('ninefold.test/registry:stable')) - (await sizeOf('node:24-alpine'))
+    table.push(`the registry's layers: ${(ours / 1e6).toFixed(1)} MB`)
+    // Upstream's node:24-alpine has about 160 MB: the image stays below 250.
+    expect(ours).toBeLessThan(OURS_BYTES_MAX)
   })
 
   test('does the main job through port 8000, and tells it over wss through 8443', async () => {
@@ -131,14 +141,14 @@ describe.skipIf(!hasDocker())('the stack', () => {
     socket.socket.terminate()
     expect((await health()).status).toBe('degraded')
     expect((await stack.api.get('/federation/identity')).body).toMatchObject({ identity: 'none' })
-    expect((await ask(stack.federationPort, PING, { as: leaf })).status).toBe(403)
+    const stranger = await stack.authority.leaf('/registry/hub')
+    expect((await ask(stack.federationPort, PING, { as: stranger })).status).toBe(403)
   })
 
   test('gets its identity while it runs: peers are known, and every event reaches the EventStore over mutual TLS', async () => {
-    await stack.frame('build', '-q')
-    await stack.frame(...UP)
-    stack.giveIdentity(leaf)
-    const hub = await stack.authority.leaf('/registry/hub')
+    await stack.startFrame()
+    await stack.giveIdentity()
+    const hub = await stack.issue('/registry/hub')
     await poll(async () => (await ask(stack.federationPort, PING, { as: hub })).body).toEqual({
       registry: 'north',
       caller_spiffe_id: 'spiffe://example.com/registry/hub',
@@ -155,7 +165,49 @@ describe.skipIf(!hasDocker())('the stack', () => {
     const doctor = await stack.compose('exec', '-T', 'registry', 'operate', 'doctor', '--live', '--json')
     const { findings } = JSON.parse(doctor)
     expect(findings.filter(({ state: is }: { state: string }) => is !== 'ok')).toEqual([])
-    expect(findings.map(({ check }: { check: string }) => check)).toContain('EventStore')
+    const checks = findings.map(({ check }: { check: string }) => check)
+    expect(checks).toEqual(expect.arrayContaining(['EventStore', 'peer hub']))
+  })
+
+  test('is known to the hub over mutual TLS, without a certificate the hub refuses', async () => {
+    const told = await stack.compose('exec', '-T', 'registry', 'operate', 'ping', 'hub')
+    expect(JSON.parse(told)).toEqual({
+      registry: 'hub',
+      caller_spiffe_id: 'spiffe://example.com/registry/north',
+    })
+    const script = `fetch('https://hub.example.com${PING}').then(async (reply) => console.log(reply.status, await reply.text()))`
+    const refused = await stack.compose(
+      'exec',
+      '-T',
+      '-e',
+      'NODE_TLS_REJECT_UNAUTHORIZED=0',
+      'registry',
+      'node',
+      '-e',
+      script,
+    )
+    expect(refused).toMatch(/^403 .*client_certificate_required/)
+    // Whom the operator puts into quarantine is refused by every worker from then on.
+    const hub = await stack.issue('/registry/hub')
+    const token = stack.operatorKey
+    const wish = { spiffe_id: 'spiffe://example.com/registry/hub', reason: 'a test' }
+    const put = await stack.api.post('/federation/quarantine', wish, { token })
+    for (let n = 0; n < 12; n++)
+      expect((await ask(stack.federationPort, PING, { as: hub })).body.code).toBe('peer_quarantined')
+    await stack.api.delete(`/federation/quarantine/${put.body.id}`, { token })
+    expect((await ask(stack.federationPort, PING, { as: hub })).status).toBe(200)
+    // Nothing else of the hub is shown to its peers.
+    const hidden = await stack.compose(
+      'exec',
+      '-T',
+      '-e',
+      'NODE_TLS_REJECT_UNAUTHORIZED=0',
+      'registry',
+      'node',
+      '-e',
+      "fetch('https://hub.example.com/api/v1/agents').then((reply) => console.log(reply.status))",
+    )
+    expect(hidden).toBe('404')
   })
 
   test('loses nothing acknowledged while each container is killed in turn, and each comes back', async () => {
@@ -183,7 +235,7 @@ describe.skipIf(!hasDocker())('the stack', () => {
       expect((await stack.api.get(`/transfers/${id}`, { token: alice })).body.status).toBe('completed')
     const spent = Number(before) - Number(await available(payer, alice))
     expect(spent).toBeCloseTo(load.acknowledged.length * 0.01, 6)
-    const hub = await stack.authority.leaf('/registry/hub')
+    const hub = await stack.issue('/registry/hub')
     await poll(async () => (await ask(stack.federationPort, PING, { as: hub })).status).toBe(200)
     await poll(async () => (await health()).status).toBe('ok')
   })
@@ -193,12 +245,12 @@ describe.skipIf(!hasDocker())('the stack', () => {
     await stack.compose('down', '-t', '30')
     await stack.compose(...UP)
     expect(await available(payer, alice)).toBe(before)
-    const hub = await stack.authority.leaf('/registry/hub')
+    const hub = await stack.issue('/registry/hub')
     await poll(async () => (await ask(stack.federationPort, PING, { as: hub })).status).toBe(200)
-    const next = await stack.authority.leaf('/registry/north', { dns: ['registry.example.com'] })
-    stack.giveIdentity(next)
-    const end = next.certificate.validToDate.toISOString()
-    await poll(async () => (await stack.api.get('/federation/identity')).body.not_after).toBe(end)
+    const end = async () => (await stack.api.get('/federation/identity')).body.not_after
+    const earlier = await end()
+    await stack.giveIdentity()
+    await poll(end).not.toBe(earlier)
     expect((await stack.api.get('/audit/supply')).body.tokens_circulating).toBe('2000')
   })
 

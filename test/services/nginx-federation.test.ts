@@ -20,7 +20,7 @@ import {
   shown,
 } from '#test/support/sidecar.ts'
 import { openSocket, type TestSocket } from '#test/support/socket.ts'
-import { OPERATOR_KEY, startSystem } from '#test/support/system.ts'
+import { OPERATOR_KEY, type System, startSystem } from '#test/support/system.ts'
 import { makePlaceholder } from '../../containers/cert-writer/make-placeholder.ts'
 import { writeIdentity } from '../../containers/cert-writer/write-identity.ts'
 
@@ -75,9 +75,11 @@ describe.skipIf(!hasNginx())('nginx-federation', () => {
     })
     registryPort = await listen(federation.server, 0, '127.0.0.1')
     await sidecar.start(registryPort)
+    api = system.api
     tell = () => registerDeveloper(system).then(() => undefined)
   })
   let tell: () => Promise<void>
+  let api: System['api']
   afterEach(() => {
     for (const { socket } of sockets.splice(0)) socket.terminate()
   })
@@ -137,6 +139,21 @@ describe.skipIf(!hasNginx())('nginx-federation', () => {
   test('refuses an ID that the authority of another known domain has signed: nginx lets it in, the registry does not', async () => {
     const forged = await south.leaf('/registry/hub', { uris: ['spiffe://north.example/registry/hub'] })
     expect(await ping(forged)).toMatchObject({ status: 401, body: { code: 'unauthenticated' } })
+  })
+
+  test('a peer in quarantine is refused with its next request, and no other; once it is lifted it is back', async () => {
+    const put = await api.post(
+      '/federation/quarantine',
+      { spiffe_id: 'spiffe://north.example/registry/hub', reason: 'floods us' },
+      { token: OPERATOR_KEY },
+    )
+    expect(put.status).toBe(201)
+    expect(await ping(hub)).toMatchObject({ status: 403, body: { code: 'peer_quarantined' } })
+    expect((await ping(await north.leaf('/registry/other'))).status).toBe(200)
+    // It cannot lift it itself.
+    expect((await ask(sidecar.port, '/api/v1/federation/quarantine', { as: hub })).status).toBe(403)
+    await api.delete(`/federation/quarantine/${put.body.id}`, { token: OPERATOR_KEY })
+    expect((await ping(hub)).status).toBe(200)
   })
 
   test('overwrites what a client says of itself', async () => {
@@ -230,6 +247,21 @@ describe.skipIf(!hasNginx())('nginx-federation', () => {
     expect(socket.socket.readyState).toBe(socket.socket.OPEN)
     expect(await shown(sidecar.port)).toBe(before)
     await changed(south)
+    expect((await ping(hub)).status).toBe(200)
+  })
+
+  test('a certificate of one generation with the key of another is refused; the old pair goes on until a whole one comes', async () => {
+    const before = await shown(sidecar.port)
+    const [one, other] = [await north.leaf('/registry/north'), await north.leaf('/registry/north')]
+    const at = sidecar.log().length
+    await keepFor(sidecar.identity, { certificate: one.certificate, key: other.key }, [north, south])
+    await expect.poll(() => sidecar.log().slice(at), { timeout: 15_000 }).toContain('"reload_ok":false')
+    expect(sidecar.log().slice(at)).toContain('key values mismatch')
+    expect(await shown(sidecar.port)).toBe(before)
+    expect((await ping(hub)).status).toBe(200)
+    expect(sidecar.log().slice(at).split('"reload_ok":false')).toHaveLength(2)
+    await changed(south)
+    expect(await shown(sidecar.port)).not.toBe(before)
     expect((await ping(hub)).status).toBe(200)
   })
 

@@ -9,6 +9,7 @@ import { listen } from '#core/runtime/to-node.ts'
 import { writePeers } from '#host/write-peers.ts'
 import { type Issued, keyPemOf, makeAuthority, pemOf } from '#test/support/authority.ts'
 import { hasNginx, keepFor, makeSidecar, SIDECAR_TOKEN } from '#test/support/sidecar.ts'
+import { OPERATOR_KEY, startSystem } from '#test/support/system.ts'
 
 describe.skipIf(!hasNginx())('the inner port of nginx-federation', () => {
   const closers: (() => Promise<unknown> | unknown)[] = []
@@ -65,7 +66,8 @@ describe.skipIf(!hasNginx())('the inner port of nginx-federation', () => {
         peer('unknown', good, 'east'),
       ]),
     })
-    const writer = writePeers(config, silentLog)
+    const system = await startSystem()
+    const writer = writePeers(config, silentLog, system.registry.db)
     closers.push(() => writer?.stop())
     await writer?.look()
     const client = openSidecar({ url: `http://127.0.0.1:${sidecar.innerPort}`, token: SIDECAR_TOKEN })
@@ -85,6 +87,17 @@ describe.skipIf(!hasNginx())('the inner port of nginx-federation', () => {
     ] as const)
       expect((await get(name)).status, name).toBe(status)
     expect(seen).toHaveLength(1)
+    // Whom an operator puts into quarantine is not reached any more either.
+    const put = await system.api.post(
+      '/federation/quarantine',
+      { spiffe_id: 'spiffe://south.example/registry/good', reason: 'test' },
+      { token: OPERATOR_KEY },
+    )
+    await writer?.look()
+    await expect.poll(async () => (await get('good')).status, { timeout: 15_000 }).toBe(421)
+    await system.api.delete(`/federation/quarantine/${put.body.id}`, { token: OPERATOR_KEY })
+    await writer?.look()
+    await expect.poll(async () => (await get('good')).status, { timeout: 15_000 }).toBe(200)
     const stranger = openSidecar({ url: `http://127.0.0.1:${sidecar.innerPort}`, token: 'x'.repeat(32) })
     closers.push(() => stranger.close())
     expect((await stranger.fetchFor('good')(new Request('https://peer.example/'))).status).toBe(403)

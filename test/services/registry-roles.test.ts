@@ -33,6 +33,7 @@ test.skipIf(server === null)(
         ['ninefold_auditor', 'select count(*) as count from registry.journal'],
         ['ninefold_auditor', 'select count(*) as count from registry.audit_trail'],
         ['ninefold_auditor', 'select count(*) as count from registry.journal_lives'],
+        ['ninefold_auditor', 'select count(*) as count from registry.quarantine'],
       ] as const
       for (const [role, statement] of works) await as(role, statement)
       const refused = [
@@ -50,6 +51,7 @@ test.skipIf(server === null)(
         ['ninefold_auditor', 'select * from registry.server_keys'],
         ['ninefold_auditor', 'select email from registry.accounts'],
         ['ninefold_auditor', 'delete from registry.journal'],
+        ['ninefold_auditor', 'delete from registry.quarantine'],
         ['ninefold_auditor', "insert into registry.settings (name, value) values ('a', '1')"],
       ] as const
       for (const [role, statement] of refused)

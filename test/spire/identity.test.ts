@@ -1,12 +1,12 @@
-/** The real SPIRE 1.10.4 with the configuration of our containers: attestation by x509pop, rotation, denial, a restart. */
+/** The real SPIRE 1.10.4 with the configuration of our containers: attestation by x509pop, rotation, denial, an outage, a ban. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { systemRandom } from '#core/platform/context.ts'
 import { silentLog } from '#core/platform/log.ts'
 import { openVerifier } from '#core/platform/spiffe/open-verifier.ts'
@@ -16,7 +16,8 @@ import { freePort } from '#test/support/sidecar.ts'
 import { DENIED_GRACE_MS, type Keeper, keepIdentity } from '../../containers/cert-writer/keep-identity.ts'
 
 const bin = process.env.SPIRE_BIN_DIR
-if (!bin) process.stderr.write('test:spire: SPIRE_BIN_DIR is not set; nothing was tested\n')
+if (!bin)
+  process.stderr.write('test:spire: SPIRE_BIN_DIR is not set, nor SPIRE_BUILD=1; nothing was tested\n')
 const ID = 'spiffe://example.com/registry/north'
 /** Seconds: changed at half of it. */
 const TTL = 20
@@ -36,12 +37,13 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
   let later = 0
 
   const start = (name: string, ...words: string[]) => {
+    const log = openSync(at(`${name}.log`), 'a')
     const child = spawn(
       join(bin ?? '', name),
       ['run', '-config', at(`${name}.conf`), '-expandEnv', ...words],
       {
         env: { ...process.env, ...env },
-        stdio: 'ignore',
+        stdio: ['ignore', log, log],
       },
     )
     children.push(child)
@@ -54,7 +56,7 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
     writeFileSync(at(`${name}.conf`), text)
   }
   const poll = <T>(read: () => T | Promise<T>) => expect.poll(read, { timeout: 60_000, interval: 200 })
-  const register = async () => {
+  const register = async (...more: string[]) => {
     const out = await server(
       'entry',
       'create',
@@ -68,6 +70,7 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
       'north.example.com',
       '-x509SVIDTTL',
       String(TTL),
+      ...more,
     )
     entry = /Entry ID\s*: (\S+)/.exec(out)?.[1] ?? ''
     expect(entry).not.toBe('')
@@ -75,6 +78,16 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
   let agent: ChildProcess
   const startAgent = () => {
     agent = start('spire-agent')
+  }
+  let mainframe: ChildProcess
+  const startServer = async () => {
+    mainframe = start('spire-server', '-socketPath', at('server.sock'))
+    await vi.waitFor(() => server('healthcheck'), { timeout: 60_000, interval: 200 })
+  }
+  const kill = async (child: ChildProcess) => {
+    const ended = new Promise((done) => child.once('exit', done))
+    child.kill('SIGKILL')
+    await ended
   }
 
   beforeAll(async () => {
@@ -99,13 +112,7 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
       ['/etc/spire/identity', at('pop')],
       ['/run/spire/sockets', folder],
     ])
-    start('spire-server', '-socketPath', at('server.sock'))
-    await poll(() =>
-      server('healthcheck').then(
-        () => true,
-        () => false,
-      ),
-    ).toBe(true)
+    await startServer()
     writeFileSync(at('pop/bundle.pem'), await server('bundle', 'show'))
     await register()
     startAgent()
@@ -131,6 +138,7 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
     }
     rmSync(folder, { recursive: true, force: true })
   })
+  const agentLog = () => readFileSync(at('spire-agent.log'), 'utf8')
   const meta = () => JSON.parse(readFileSync(at('identity/current/meta.json'), 'utf8'))
 
   test('gets an identity after attestation by x509pop, and the registry believes it', async () => {
@@ -150,7 +158,7 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
   })
 
   test('comes back to an agent that was killed and started again', async () => {
-    agent.kill('SIGKILL')
+    await kill(agent)
     await poll(() => keeper.status().workload_api).toBe('down')
     expect(keeper.status().spiffe_id).toBe(ID)
     startAgent()
@@ -167,5 +175,57 @@ describe.skipIf(!bin)('cert-writer on SPIRE', () => {
     later = 0
     await register()
     await poll(() => keeper.status().spiffe_id).toBe(ID)
+  })
+
+  test('holds the authorities of a trust domain that its entry federates with, until they are taken away', async () => {
+    const south = await makeAuthority('south.example')
+    writeFileSync(at('south.pem'), pemOf(south))
+    await server('bundle', 'set', '-id', 'spiffe://south.example', '-format', 'pem', '-path', at('south.pem'))
+    await server('entry', 'delete', '-entryID', entry)
+    await register('-federatesWith', 'spiffe://south.example')
+    await poll(() => meta().federated).toEqual(['south.example'])
+    const { verify } = openVerifier(at('identity'), () => new Date())
+    const { certificate } = await south.leaf('/registry/south')
+    expect(verify(certificate)).toMatchObject({ spiffeId: 'spiffe://south.example/registry/south' })
+    // Not for IDs of another domain, though it is an authority that nginx looks at.
+    const forged = await south.leaf('/registry/hub', { uris: ['spiffe://example.com/registry/hub'] })
+    expect(verify(forged.certificate)).toBeNull()
+    await server('bundle', 'delete', '-id', 'spiffe://south.example', '-mode', 'dissociate')
+    await poll(() => meta().federated).toEqual([])
+    expect(verify(certificate)).toBeNull()
+  })
+
+  test('outlives the mainframe until the end of its SVID, and a new agent waits for the mainframe to return', async () => {
+    const { serial } = meta()
+    await kill(mainframe)
+    await poll(async () => {
+      await keeper.look()
+      return keeper.status().identity
+    }).toBe('none')
+    expect(meta()).toMatchObject({ spiffe_id: null })
+    // Another machine in its place, whose first start finds nobody.
+    await kill(agent)
+    rmSync(at('agent'), { recursive: true })
+    mkdirSync(at('agent'))
+    const before = agentLog().length
+    startAgent()
+    await poll(() => agentLog().slice(before)).toContain('Failed to retrieve attestation result')
+    expect(agent.exitCode).toBeNull()
+    await startServer()
+    await poll(() => keeper.status().spiffe_id).toBe(ID)
+    expect(meta().serial).not.toBe(serial)
+  })
+
+  test('loses the identity when the mainframe bans its agent: with the end of the SVID at the latest', async () => {
+    await server('agent', 'ban', '-spiffeID', parent)
+    await poll(async () => {
+      await keeper.look()
+      return keeper.status().identity
+    }).toBe('none')
+    const before = agentLog().length
+    if (agent.exitCode === null) await kill(agent)
+    startAgent()
+    await poll(() => agentLog().slice(before)).toMatch(/banned|PermissionDenied/)
+    expect(keeper.status().spiffe_id).toBeNull()
   })
 })

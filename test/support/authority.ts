@@ -128,6 +128,10 @@ export async function makeAuthority(domain: string, different: Different = {}): 
   return withChildren(issued, domain)
 }
 
-export const pemOf = (...issued: readonly Issued[]): string =>
+/** What is shown to the other side. */
+export type Pair = Pick<Issued, 'certificate' | 'key'>
+
+export const pemOf = (...issued: readonly Pick<Issued, 'certificate'>[]): string =>
   issued.map(({ certificate }) => `${certificate.toString().trim()}\n`).join('')
-export const keyPemOf = ({ key }: Issued): string => String(key.export({ type: 'pkcs8', format: 'pem' }))
+export const keyPemOf = ({ key }: Pick<Issued, 'key'>): string =>
+  String(key.export({ type: 'pkcs8', format: 'pem' }))

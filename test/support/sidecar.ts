@@ -17,7 +17,7 @@ import { join, resolve } from 'node:path'
 import { connect } from 'node:tls'
 import { vi } from 'vitest'
 import { replaceFile, writeIdentity } from '../../containers/cert-writer/write-identity.ts'
-import { type Authority, type Issued, keyPemOf, pemOf } from './authority.ts'
+import { type Authority, keyPemOf, type Pair, pemOf } from './authority.ts'
 
 /** True when nginx is there. @throws when it is not, although REQUIRE_SERVICES=1 says that it must be */
 export function hasNginx(): boolean {
@@ -48,7 +48,8 @@ export interface Sidecar {
   readonly federation: string
   readonly port: number
   readonly innerPort: number
-  start(registryPort: number): Promise<void>
+  /** @param more of its environment @throws when it ends before it answers */
+  start(registryPort: number, more?: Readonly<Record<string, string>>): Promise<void>
   /** All that it has logged so far. */
   log(): string
   stop(): Promise<void>
@@ -78,7 +79,7 @@ export async function makeSidecar(): Promise<Sidecar> {
     port,
     innerPort,
     log,
-    async start(registryPort) {
+    async start(registryPort, more = {}) {
       const out = openSync(logPath, 'a')
       chownSync(logPath, NOBODY, 0)
       child = spawn('/bin/sh', [resolve('containers/nginx-federation/start.sh')], {
@@ -98,16 +99,23 @@ export async function makeSidecar(): Promise<Sidecar> {
           INNER_PORT: String(innerPort),
           HEALTH_PORT: String(healthPort),
           LOOK_SECONDS: '0.1',
+          ...more,
         },
       })
-      await vi.waitFor(
+      const started = child
+      const ended = new Promise<never>((_done, reject) =>
+        started.once('exit', () => reject(new Error(`nginx has ended: ${log()}`))),
+      )
+      ended.catch(() => undefined)
+      const answers = vi.waitFor(
         async () => {
-          if (child?.exitCode !== null) throw new Error(`nginx has ended: ${log()}`)
           const reply = await fetch(`http://127.0.0.1:${healthPort}/healthz`)
           if (reply.status !== 200) throw new Error(`healthz answers ${reply.status}`)
         },
         { timeout: 15_000, interval: 50 },
       )
+      answers.catch(() => undefined)
+      await Promise.race([ended, answers])
     },
     async stop() {
       if (child?.pid && child.exitCode === null) {
@@ -128,13 +136,19 @@ export interface Answer {
 
 export interface AskOptions {
   /** The client's certificate. */
-  readonly as?: Issued | null
-  readonly chain?: readonly Issued[]
+  readonly as?: Pair | null
+  readonly chain?: readonly Pair[]
   readonly headers?: Record<string, string>
+  /** The name that is asked for in the handshake. */
+  readonly servername?: string
 }
 
 /** One request over a connection of its own; the server's certificate is whatever it is. */
-export function ask(port: number, path: string, { as = null, chain = [], headers = {} }: AskOptions = {}) {
+export function ask(
+  port: number,
+  path: string,
+  { as = null, chain = [], headers = {}, servername = '' }: AskOptions = {},
+) {
   return new Promise<Answer>((done, reject) => {
     const outgoing = request(
       {
@@ -143,6 +157,7 @@ export function ask(port: number, path: string, { as = null, chain = [], headers
         path,
         headers,
         agent: false,
+        servername,
         rejectUnauthorized: false,
         ...(as ? { cert: pemOf(as, ...chain), key: keyPemOf(as) } : {}),
       },
@@ -164,10 +179,11 @@ export function ask(port: number, path: string, { as = null, chain = [], headers
   })
 }
 
-/** The fingerprint of the certificate that a server shows. */
-export const shown = (port: number): Promise<string> =>
+/** The fingerprint of the certificate that a server shows to who asks for a name. */
+export const shown = (port: number, servername?: string): Promise<string> =>
   new Promise((done, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+    const name = servername === undefined ? {} : { servername }
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...name }, () => {
       done(socket.getPeerX509Certificate()?.fingerprint256 ?? '')
       socket.destroy()
     })
@@ -177,8 +193,8 @@ export const shown = (port: number): Promise<string> =>
 /** Writes an identity and its report as cert-writer does: a leaf of the first authority, and the bundles of all. */
 export async function keepFor(
   folder: string,
-  leaf: Issued,
-  authorities: readonly Authority[],
+  leaf: Pair,
+  authorities: readonly Pick<Authority, 'domain' | 'certificate'>[],
   registry = 'north',
 ): Promise<void> {
   const domain = authorities[0]?.domain ?? ''

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
+import type { PeerCaller } from '#core/base/caller.ts'
 import { type Config, readConfig } from '#core/platform/config.ts'
 import { type Resources, systemRandom } from '#core/platform/context.ts'
 import { openInProcess } from '#core/platform/coordination/in-process.ts'
@@ -28,6 +29,8 @@ export interface System {
   readonly api: Api
   /** The same, for a client at another address than 192.0.2.1. */
   readonly apiFrom: (address: string) => Api
+  /** The same, for a peer that nginx-federation has let in. */
+  readonly apiOf: (peer: PeerCaller) => Api
   /** What was woken since the start. */
   readonly woken: string[]
 }
@@ -86,6 +89,7 @@ export async function startSystem(env: Record<string, string> = {}, log: Log = s
     teg: teg.resources,
     api: apiFrom('192.0.2.1'),
     apiFrom,
+    apiOf: (peer) => makeApi((request) => registry.app.fetch(request, { address: '192.0.2.2', peer }), check),
     woken,
   }
 }

@@ -54,6 +54,9 @@ export async function makeTenant(system: System, peer?: string): Promise<Tenant>
   owned.set('/api/v1/audit/reports/', { id: report.body.id })
   const invite = await api.post('/invites', {}, { token: OPERATOR_KEY })
   owned.set('/api/v1/invites/', { id: invite.body.id })
+  const kept = { spiffe_id: `spiffe://example.com/registry/${agent.id}`, reason: 'of a test' }
+  const quarantined = await api.post('/federation/quarantine', kept, { token: OPERATOR_KEY })
+  owned.set('/api/v1/federation/quarantine/', { id: quarantined.body.id })
   return { ...developer, agent: agent.id, owned }
 }
 

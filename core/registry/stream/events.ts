@@ -22,5 +22,7 @@ export const eventTypes: Readonly<Record<string, string>> = {
     'The registry has disabled a webhook whose endpoint is gone, keeps failing or is too far behind.',
   'source.restored':
     "The registry's database was restored from a backup: its sources go on under new names behind this.",
+  'peer.quarantined': 'An operator has put a peer, or a trust domain, into quarantine.',
+  'peer.released': 'An operator has lifted a quarantine.',
   'settings.changed': 'An operator has changed settings of the registry.',
 }

@@ -1,22 +1,13 @@
 /** One operator's stack and its mainframe on a Docker engine: init, up, kill, down, and what is seen from outside. */
 import { execFile, execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { type Authority, type Issued, keyPemOf, makeAuthority, pemOf } from '#test/support/authority.ts'
+import { type Authority, keyPemOf, makeAuthority, type Pair, pemOf } from '#test/support/authority.ts'
 import { type Api, makeApi } from '#test/support/request.ts'
-import { freePort, keepFor } from '#test/support/sidecar.ts'
-import { svidOf } from '#test/support/workload-api.ts'
+import { freePort } from '#test/support/sidecar.ts'
+import { makeIdentities, placeAgent } from './identities.ts'
 
 const root = resolve(import.meta.dirname, '../../..')
 const run = promisify(execFile)
@@ -38,8 +29,12 @@ export function hasDocker(): boolean {
   }
 }
 
-/** uid of the services in our images. */
-const SERVICE_UID = 10001
+const HUB = {
+  name: 'hub',
+  spiffe_id: 'spiffe://example.com/registry/hub',
+  url: 'https://hub.example.com',
+  role: 'hub',
+}
 
 export interface Stack {
   readonly url: string
@@ -47,9 +42,10 @@ export interface Stack {
   readonly federationPort: number
   readonly api: Api
   readonly operatorKey: string
+  /** Of nobody whom the stack knows, on the real SPIRE. */
   readonly authority: Authority
   readonly folder: string
-  /** docker compose of the operator, with the stand-in of the agent. */
+  /** docker compose of the operator; where SPIRE is absent, with the stand-in of the agent. */
   compose(...words: string[]): Promise<string>
   /** The same of the mainframe. */
   frame(...words: string[]): Promise<string>
@@ -59,8 +55,12 @@ export interface Stack {
   rendered(): Promise<string>
   inspect(...services: string[]): Promise<string>
   container(service: string): Promise<string>
-  /** What the agent says from now on; null: that it has no identity for us. */
-  giveIdentity(leaf: Issued | null): void
+  /** Brings the mainframe up. */
+  startFrame(): Promise<void>
+  /** A certificate of the mainframe's trust domain. */
+  issue(path: string): Promise<Pair>
+  /** Lets the agent give the stack its identity, or the next one. */
+  giveIdentity(): Promise<void>
   remove(): Promise<void>
 }
 
@@ -76,11 +76,11 @@ export async function makeStack(
   chmodSync(folder, 0o755)
   const [port, federationPort] = [await freePort(), await freePort()]
   const project = `ninefold-${mode}-${process.pid}`
-  const material = join(folder, 'material')
-  const storeIdentity = join(folder, 'store-identity')
   const publicFolder = join(folder, 'public')
-  for (const path of [material, storeIdentity, publicFolder]) mkdirSync(path)
+  mkdirSync(publicFolder)
   const authority = await makeAuthority('example.com')
+  const identities = makeIdentities(folder, authority)
+  await placeAgent(folder)
   const operate = async (words: string[], input = '') => {
     const child = run(process.execPath, [join(root, 'containers/operate/main.ts'), ...words], {
       maxBuffer: OUTPUT_MAX,
@@ -118,47 +118,43 @@ export async function makeStack(
     RATE_LIMIT_AUTHENTICATED_PER_MINUTE: '1000000',
     GENESIS_GRANT_AMOUNT: '1000',
     FEDERATION_PUBLIC_DIR: publicFolder,
+    ...(mode === 'federated' ? { FEDERATION_PEERS: JSON.stringify([HUB]) } : {}),
+    ...identities.operatorSettings,
   }
-  const given = readFileSync(envFile, 'utf8')
-    .split('\n')
-    .filter((line) => !((line.split('=')[0] as string) in settings))
-  writeFileSync(
-    envFile,
-    [...given, ...Object.entries(settings).map(([key, value]) => `${key}=${value}`)].join('\n'),
-  )
+  const given = change(envFile, settings)
+  const framed = await operate(['init', '--frame', '--folder', folder, '--project', `${project}-frame`])
+  if (framed.code !== 0) throw new Error(framed.output)
   const frameFile = join(folder, '.env.frame')
-  writeFileSync(
-    frameFile,
-    [
-      `FRAME_PROJECT_NAME=${project}-frame`,
-      `OPERATOR_NETWORK=${project}_operator-net`,
-      'IMAGE_REGISTRY=ninefold.test',
-      `EVENT_STORE_IDENTITY_DIR=${storeIdentity}`,
-      ...['ES_PASS', 'ES_OWNER_PASS', 'ES_AUDITOR_PASS', 'ES_SECRET_KEY'].map(
-        (name) => `${name}=${crypto.randomUUID()}`,
-      ),
-    ].join('\n'),
-  )
-  // The EventStore's own identity, as a cert-writer of the mainframe would keep it.
-  const storeLeaf = await authority.leaf('/event-store', { dns: ['events.example.com'] })
-  await keepFor(storeIdentity, storeLeaf, [authority], 'store')
-  execFileSync('chown', ['-R', `${SERVICE_UID}:${SERVICE_UID}`, storeIdentity])
-  chownSync(storeIdentity, SERVICE_UID, SERVICE_UID)
+  const frameSettings: Record<string, string> = {
+    FRAME_PROJECT_NAME: `${project}-frame`,
+    OPERATOR_NETWORK: `${project}_operator-net`,
+    IMAGE_REGISTRY: 'ninefold.test',
+    ...identities.frameSettings,
+  }
+  change(frameFile, frameSettings)
 
   const own = await authority.leaf('/public', { dns: ['registry.example.com'] })
   writeFileSync(join(publicFolder, 'tls.crt'), pemOf(own))
   writeFileSync(join(publicFolder, 'tls.key'), keyPemOf(own), { mode: 0o644 })
 
-  const env = { ...process.env, REPOSITORY: root, AGENT_MATERIAL_DIR: material, BUILD_CONTEXT: root }
+  const env = { ...process.env, REPOSITORY: root, BUILD_CONTEXT: root, ...identities.env }
   const docker = async (...words: string[]) =>
     (await run('docker', words, { env, maxBuffer: OUTPUT_MAX })).stdout.trim()
   const file = (name: string) => ['-f', join(root, name)]
   const plain = ['compose', '--env-file', envFile, ...file('containers/compose.yaml')]
   const parts = [
-    ...file(mode === 'federated' ? 'test/compose/parts/agent.yaml' : 'containers/compose.standalone.yaml'),
+    ...(mode === 'federated' ? identities.overlay : ['containers/compose.standalone.yaml']).flatMap(file),
     ...file('test/compose/parts/registry.yaml'),
   ]
-  const frameWords = ['compose', '--env-file', frameFile, ...file('containers/compose.frame.yaml')]
+  const frameWords = [
+    'compose',
+    '--env-file',
+    frameFile,
+    ...file('containers/compose.frame.yaml'),
+    ...identities.frameWords,
+  ]
+  const compose = (...words: string[]) => docker(...plain, ...parts, ...words)
+  const frame = (...words: string[]) => docker(...frameWords, ...words)
   const container = async (service: string) => `${project}-${service}-1`
   const secret = (name: string) =>
     given.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1) ?? ''
@@ -170,33 +166,35 @@ export async function makeStack(
     operatorKey: secret('OPERATOR_API_KEY'),
     authority,
     folder,
-    compose: (...words) => docker(...plain, ...parts, ...words),
-    frame: (...words) => docker(...frameWords, ...words),
+    compose,
+    frame,
     docker,
     operate,
     rendered: () => docker(...plain, 'config', '--format', 'json'),
     inspect: async (...services) =>
       docker('inspect', ...(await Promise.all(services.map((service) => container(service))))),
     container,
-    giveIdentity(leaf) {
-      const told = leaf
-        ? { svids: [base64Of(svidOf(leaf, authority))] }
-        : { refuse: { code: 7, details: 'no identity issued' } }
-      const draft = join(folder, 'draft')
-      writeFileSync(draft, JSON.stringify(told))
-      renameSync(draft, join(material, 'message.json'))
+    async startFrame() {
+      await frame('build', '-q')
+      await identities.prepare(frame)
+      await frame('up', '-d', '--wait', '--wait-timeout', '120')
     },
+    issue: (path) => identities.issue(path, frame),
+    giveIdentity: () => identities.give(compose, frame),
     async remove() {
-      await docker(...frameWords, 'down', '-v', '-t', '5').catch(() => undefined)
-      await docker(...plain, ...parts, 'down', '-v', '-t', '10')
+      await frame('down', '-v', '-t', '5').catch(() => undefined)
+      await compose('down', '-v', '-t', '10')
       rmSync(folder, { recursive: true, force: true })
     },
   }
 }
 
-const base64Of = (svid: ReturnType<typeof svidOf>) => ({
-  spiffe_id: svid.spiffe_id,
-  x509_svid: svid.x509_svid.toString('base64'),
-  x509_svid_key: svid.x509_svid_key.toString('base64'),
-  bundle: svid.bundle.toString('base64'),
-})
+/** Puts other values into a file of settings. @returns the lines that stay */
+function change(path: string, settings: Readonly<Record<string, string>>): string[] {
+  const kept = readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => !((line.split('=')[0] as string) in settings))
+  const added = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
+  writeFileSync(path, [...kept, ...added].join('\n'))
+  return kept
+}

@@ -221,6 +221,7 @@ describe('a link', () => {
     ['their_certificate_expired', { seen: { ...seen, notAfter: at(-1) } }],
     ['clock_skew', { seen: { ...seen, notBefore: at(10) } }],
     ['domain_unknown', { seen: { ...seen, isTrusted: null }, status: 421 }],
+    ['not_listed', { status: 421 }],
     ['wrong_domain', { seen: { ...seen, isTrusted: false } }],
     ['wrong_host', { seen: { ...seen, isForHost: false } }],
     ['revoked', { status: 403 }],

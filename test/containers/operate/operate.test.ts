@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { SMTPServer } from 'smtp-server'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { judgeSecrets, readEnv, SECRETS } from '../../../containers/operate/env-file.ts'
+import { FRAME_SECRETS, judgeSecrets, readEnv, SECRETS } from '../../../containers/operate/env-file.ts'
 
 let folder: string
 beforeEach(() => {
@@ -72,6 +72,73 @@ test('init writes every secret once, fresh, and readable for its owner alone', a
   const again = await operate(['init', '--name', 'south', '--folder', folder])
   expect(again).toMatchObject({ code: 1, output: expect.stringContaining('nothing was written') })
   expect(readFileSync(path, 'utf8')).toBe(text)
+})
+
+test('init --frame writes the secrets of a mainframe once, and every name that its stack asks for', async () => {
+  const made = await operate(['init', '--frame', '--folder', folder])
+  expect(made.code).toBe(0)
+  const path = join(folder, '.env.frame')
+  const values = readEnv(readFileSync(path, 'utf8'))
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  const compose = readFileSync(join(main, '../../compose.frame.yaml'), 'utf8')
+  const needed = [...compose.matchAll(/\$\{([A-Z_]+):\?/g)].map(([, name]) => name as string)
+  expect(needed.length).toBeGreaterThan(10)
+  for (const name of needed) expect(values[name], name).toBeTruthy()
+  const secrets = FRAME_SECRETS.map((name) => values[name])
+  expect(new Set(secrets).size).toBe(FRAME_SECRETS.length)
+  for (const secret of secrets) expect(made.output).not.toContain(secret)
+  expect(await operate(['init', '--frame', '--folder', folder])).toMatchObject({ code: 1 })
+})
+
+test('lock-images writes what was pulled, keeps what it was not told of, and doctor reads it', async () => {
+  const path = join(folder, 'images.lock.env')
+  const image = (name: string, letter: string) => ({
+    RepoTags: [`${name}:1`],
+    RepoDigests: [`${name}@sha256:${letter.repeat(64)}`],
+  })
+  const lock = (...images: object[]) =>
+    operate(['lock-images', '--file', path], { input: JSON.stringify(images) })
+  expect((await lock(image('postgres', 'a'), image('redis', 'b'))).code).toBe(0)
+  const built = { RepoTags: ['nginx:1.25-alpine'], RepoDigests: [] }
+  const partly = await lock(image('redis', 'c'), built)
+  expect(partly).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('nginx:1.25-alpine has no digest'),
+  })
+  expect(readEnv(readFileSync(path, 'utf8'))).toEqual({
+    POSTGRES_IMAGE: `postgres:1@sha256:${'a'.repeat(64)}`,
+    REDIS_IMAGE: `redis:1@sha256:${'c'.repeat(64)}`,
+  })
+  expect((await lock(built)).output).toContain('nothing was written')
+  expect(await operate(['lock-images'])).toMatchObject({ code: 2 })
+  await operate(['init', '--folder', folder])
+  const { output } = await operate([
+    'doctor',
+    '--env',
+    join(folder, '.env.operator'),
+    '--agent',
+    folder,
+    '--json',
+  ])
+  const { hint } = JSON.parse(output).findings.find(
+    ({ check }: { check: string }) => check === 'pinned images',
+  )
+  expect(hint).toContain('nginx:1.25-alpine')
+  expect(hint).not.toContain('postgres')
+})
+
+test('ping asks for a peer that FEDERATION_PEERS names, and tells who that is', async () => {
+  const env = {
+    IDENTITY_DIR: folder,
+    FEDERATION_CONFIG_DIR: folder,
+    FEDERATION_PROXY_URL: 'http://127.0.0.1:1',
+    FEDERATION_PROXY_TOKEN: 'proxy-token-of-a-test_0123456789',
+    FEDERATION_PEERS: '[{"name":"hub","spiffe_id":"spiffe://a/registry/hub","url":"https://hub.example"}]',
+  }
+  const unknown = await operate(['ping', 'other'], { env })
+  expect(unknown).toMatchObject({ code: 2, errors: expect.stringContaining('FEDERATION_PEERS names hub') })
+  const away = await operate(['ping', 'hub'], { env })
+  expect(away).toMatchObject({ code: 1, output: expect.stringContaining('does not answer') })
 })
 
 test('init refuses a name or an address that the registry would refuse, and writes nothing', async () => {
