@@ -212,7 +212,13 @@ test('a word without a restore begins a new life from where both stand, and lose
   await requireLedgerIsJournal()
 })
 
-test('a ledger that is another one is not followed, however it is called', async () => {
+test('a ledger that calls itself another one is followed at a word only', async () => {
   await teg.db.query('update teg.meta set incarnation = gen_random_uuid()')
   await expect(relayTegEvents(now.journal.open())).rejects.toThrow(/another incarnation/)
+  await now.api.post('/operator/journal/teg-restored', { reason: 'a new teg-db' }, { token: OPERATOR_KEY })
+  await pay(1, '0.07')
+  await relayAll()
+  const fresh = await ofTeg(`${TEG}#${await label()}`)
+  expect(fresh.map(({ type }) => type)).toEqual(['source.restored', 'transfer.completed'])
+  await requireLedgerIsJournal()
 })
