@@ -2,8 +2,10 @@
 import { HASH_BYTES, type Hash } from '#core/base/tlog/merkle.ts'
 import { foldInner, pickInner, TILE_WIDTH } from '#core/base/tlog/tiles.ts'
 
-/** 8 KB each at most, and as much for the hashes inside of it. */
-const TILES_MAX = 512
+/** All tiles of a log of 262,144 events: a full tile has 8 KB, and as much again for the hashes inside of it. */
+const BYTES_MAX = 16 * 1024 * 1024
+/** Of a tile and its place among the others, beside the hashes. */
+const BYTES_BESIDE = 512
 
 export interface TileCache {
   /** The hashes of a tile, if at least so many are kept. */
@@ -11,6 +13,8 @@ export interface TileCache {
   put(level: number, tile: number, hashes: Uint8Array): void
   /** The hash over `count` hashes (a power of two above one) of a full tile that is kept; null: it is not, or is partial. */
   fold(level: number, tile: number, start: number, count: number): Hash | null
+  /** The size that the log had when it was last read here; a guess of what it has now. 0: it was not read. */
+  sizeSeen: number
 }
 
 interface Kept {
@@ -18,9 +22,23 @@ interface Kept {
   inner: Uint8Array | null
 }
 
-export function openTileCache(tilesMax = TILES_MAX): TileCache {
+/** @param bytesMax what all of them may hold together */
+export function openTileCache(bytesMax = BYTES_MAX): TileCache {
   const kept = new Map<string, Kept>()
+  let bytes = 0
+  const drop = (key: string) => {
+    const found = kept.get(key)
+    if (found) bytes -= bytesOf(found)
+    kept.delete(key)
+  }
+  const dropOldest = () => {
+    for (const key of kept.keys()) {
+      if (bytes <= bytesMax) return
+      drop(key)
+    }
+  }
   return {
+    sizeSeen: 0,
     get(level, tile, width) {
       const key = `${level}/${tile}`
       const found = kept.get(key)
@@ -31,14 +49,25 @@ export function openTileCache(tilesMax = TILES_MAX): TileCache {
       return found.hashes
     },
     put(level, tile, hashes) {
-      kept.set(`${level}/${tile}`, { hashes, inner: null })
-      if (kept.size > tilesMax) kept.delete(kept.keys().next().value as string)
+      const key = `${level}/${tile}`
+      drop(key)
+      const one = { hashes, inner: null }
+      kept.set(key, one)
+      bytes += bytesOf(one)
+      dropOldest()
     },
     fold(level, tile, start, count) {
       const found = kept.get(`${level}/${tile}`)
       if (found?.hashes.length !== TILE_WIDTH * HASH_BYTES) return null
-      found.inner ??= foldInner(found.hashes)
-      return pickInner(found.inner, start, count)
+      const inner = found.inner ?? foldInner(found.hashes)
+      if (found.inner === null) {
+        found.inner = inner
+        bytes += inner.length
+        dropOldest()
+      }
+      return pickInner(inner, start, count)
     },
   }
 }
+
+const bytesOf = ({ hashes, inner }: Kept): number => BYTES_BESIDE + hashes.length + (inner?.length ?? 0)

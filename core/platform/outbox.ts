@@ -12,13 +12,13 @@ export interface Emission {
   audience: readonly string[] | null
 }
 
-/** Appends an event to registry.outbox. The relay takes it into the journal after the commit. */
+/** Appends an event to registry.outbox, on the way to the commit. The relay takes it into the journal after that. */
 export async function emitEvent(
   tx: Transaction,
   ctx: Pick<Context, 'newId' | 'time'>,
   event: Emission,
 ): Promise<void> {
-  await tx.query(
+  tx.later(
     `insert into registry.outbox (id, type, subject, data, audience, occurred_at)
      values ($1, $2, $3, $4::json, $5::uuid[], coalesce($6::timestamptz, clock_timestamp()))`,
     [ctx.newId(), event.type, event.subject, JSON.stringify(event.data), event.audience, ctx.time],

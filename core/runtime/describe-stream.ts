@@ -15,7 +15,7 @@ export interface StreamInfo {
 const told: Readonly<Record<string, string>> = {
   hello: 'The first frame: where the journal stands, and the bounds of this connection.',
   event: 'An event of the journal that the caller may see, in order; `index` is the cursor to resume from.',
-  gap: 'Indexes that were asked for and are not there: the journal is younger than the client thinks.',
+  gap: 'Indexes that the client believes to have and that come from here on: the journal is younger than it thinks, or it has asked for events before those it was given. Its cursor goes back to `from` - 1.',
   metrics: 'Figures of the registry, now and then; a slow client gets only the newest.',
   ping: 'Is anybody there? Answer with pong, or leave it to the protocol.',
   error: `What is wrong. Before a close: ${Object.values(closeCodes).join(', ')}; come again after retry_after_ms.`,
@@ -69,6 +69,13 @@ export function describeStream(info: ApiInfo, { event, types }: StreamInfo): Jso
               type: 'object',
               properties: {
                 ticket: { type: 'string', description: 'Of POST /api/v1/events/ticket, for browsers.' },
+                after: {
+                  type: 'integer',
+                  minimum: 0,
+                  description:
+                    'Events after this index, with no need of a subscribe frame; the surest way to resume.',
+                },
+                types: { type: 'string', description: 'Patterns of event types, comma separated.' },
               },
             },
             bindingVersion: '0.1.0',

@@ -14,7 +14,7 @@ import { countRequest, type TierOf } from './limit-rate.ts'
 import { refuseUpgrade } from './refuse-upgrade.ts'
 import { toProblem } from './reply-problem.ts'
 import { type Connection, holdConnection } from './socket-connection.ts'
-import { closeCodes, type FrameLimits } from './socket-frames.ts'
+import { closeCodes, type FrameLimits, readAsked, type SubscribeFrame } from './socket-frames.ts'
 
 /** Where WebSockets are served. */
 export const SOCKET_PATHS: readonly string[] = ['/ws/events', '/api/v1/ws']
@@ -60,6 +60,8 @@ export interface SocketPorts {
   readonly recheckMs?: number
   /** Milliseconds between pings; 30 s. */
   readonly pingMs?: number
+  /** Milliseconds that a client has for its first subscribe, once it has read hello; 500. */
+  readonly graceMs?: number
 }
 
 export interface Sockets {
@@ -108,7 +110,13 @@ export function attachSockets(server: EventEmitter, ports: SocketPorts): Sockets
     })
     .catch(() => async () => undefined)
 
-  const open = (socket: WebSocket, wire: Duplex, { caller, token }: Admitted, head: bigint) => {
+  const open = (
+    socket: WebSocket,
+    wire: Duplex,
+    { caller, token }: Admitted,
+    head: bigint,
+    asked: SubscribeFrame | null,
+  ) => {
     const connection = holdConnection({
       socket,
       wire,
@@ -117,6 +125,8 @@ export function attachSockets(server: EventEmitter, ports: SocketPorts): Sockets
       head,
       feed: ports.feed,
       limits: frameLimits,
+      asked,
+      ...(ports.graceMs === undefined ? {} : { graceMs: ports.graceMs }),
     })
     connections.add(connection)
     const unwatch = watchCredential({
@@ -142,7 +152,10 @@ export function attachSockets(server: EventEmitter, ports: SocketPorts): Sockets
       if (!SOCKET_PATHS.includes(path)) throw fail('not_found', `There is no WebSocket at ${path}.`)
       if (draining) throw fail('shutting_down', undefined, { headers: { 'retry-after': '1' } })
       checkOrigin(request.headers.origin, origins)
-      const admitted = await admitCaller(request, search, ports)
+      const query = new URLSearchParams(search)
+      const asked = readAsked(query)
+      if (!asked) throw badQuery()
+      const admitted = await admitCaller(request, query, ports)
       if (ports.tierOf) {
         const address = ports.addressOf(request)
         const limited = await countRequest(
@@ -158,7 +171,7 @@ export function attachSockets(server: EventEmitter, ports: SocketPorts): Sockets
       if (socket.destroyed) return
       // However this connection ends, the close of its socket gives the place back.
       socket.once('close', takePlace(ports.feed, admitted.caller))
-      wss.handleUpgrade(request, socket, rest, (ws) => open(ws, socket, admitted, head))
+      wss.handleUpgrade(request, socket, rest, (ws) => open(ws, socket, admitted, head, asked.frame))
     } catch (error) {
       const problem = toProblem(error, undefined, false)
       if (problem.status >= 500)
@@ -190,6 +203,15 @@ export function attachSockets(server: EventEmitter, ports: SocketPorts): Sockets
   }
 }
 
+const badQuery = () =>
+  fail(
+    'validation_failed',
+    'after must be an index of the journal, types patterns of event types with commas.',
+    {
+      errors: [{ pointer: 'query:after', code: 'malformed', detail: 'see GET /events/stream' }],
+    },
+  )
+
 /** A page of another site must not use a browser's reach into a private network. Programs send no Origin. */
 function checkOrigin(origin: string | undefined, allowed: ReadonlySet<string>): void {
   if (origin !== undefined && !allowed.has(origin))
@@ -197,9 +219,13 @@ function checkOrigin(origin: string | undefined, allowed: ReadonlySet<string>): 
 }
 
 /** @throws 401 unauthenticated, 403 insufficient_scope */
-async function admitCaller(request: IncomingMessage, search: string, ports: SocketPorts): Promise<Admitted> {
+async function admitCaller(
+  request: IncomingMessage,
+  query: URLSearchParams,
+  ports: SocketPorts,
+): Promise<Admitted> {
   const bearer = /^Bearer +([^\s]{1,4096})$/i.exec(request.headers.authorization ?? '')?.[1]
-  const ticket = new URLSearchParams(search).get('ticket')
+  const ticket = query.get('ticket')
   if (bearer === undefined && ticket === null)
     throw fail(
       'unauthenticated',

@@ -11,6 +11,7 @@ import {
   type FrameLimits,
   readFrame,
   type ServerFrame,
+  type SubscribeFrame,
 } from './socket-frames.ts'
 
 /** Malformed frames that a client may send before it is let go. */
@@ -19,8 +20,9 @@ const MALFORMED_MAX = 5
 const STALLED_MS = 60_000
 const MINUTE_MS = 60_000
 /**
- * Live events wait so long for a first `subscribe`: a client that resumes at once never gets an event of the head
- * before those it has missed. Nothing is lost by it, the journal is read from the head named in hello.
+ * Live events wait so long for a first `subscribe`, from the moment on in which the client is known to have hello (it has
+ * answered the ping behind it): one that resumes at once never gets an event of the head before those it has missed, however
+ * long its line is. Nothing is lost by it, the journal is read from the head named in hello.
  */
 const GRACE_MS = 500
 
@@ -34,6 +36,9 @@ export interface ConnectionSpec {
   readonly head: bigint
   readonly feed: EventFeed
   readonly limits: FrameLimits
+  /** What the client has asked for in the address; null: it is waited for a frame, and after the grace all is given. */
+  readonly asked: SubscribeFrame | null
+  readonly graceMs?: number
 }
 
 /** What a client is told beside the code, in the close frame's reason. */
@@ -62,6 +67,8 @@ export function holdConnection(spec: ConnectionSpec): Connection {
   let malformed = 0
   const window = { start: performance.now(), frames: 0 }
   let turn: Promise<void> = Promise.resolve()
+  /** The last index that the client was given. */
+  let given = 0n
 
   // Bytes that the kernel has not taken, ours and those that ws has written.
   const buffered = () => Math.max(socket.bufferedAmount, wire.writableLength)
@@ -107,6 +114,7 @@ export function holdConnection(spec: ConnectionSpec): Connection {
       return false
     }
     writeEvent(frame, more)
+    given = event.index
     if (buffered() < limits.pause_bytes) return true
     pausedAt ??= performance.now()
     return false
@@ -122,7 +130,7 @@ export function holdConnection(spec: ConnectionSpec): Connection {
       else send({ type: 'error', code: 'malformed_frame' })
       return
     }
-    if (frame.type === 'pong') return
+    if (frame.type === 'pong') return heard()
     const untouched = graceful
     endGrace()
     if (frame.type === 'unsubscribe') {
@@ -137,17 +145,32 @@ export function holdConnection(spec: ConnectionSpec): Connection {
     // The client has seen more than this journal holds: it must learn that those indexes will come again.
     const ahead = frame.after !== undefined && asked > head
     if (ahead) send({ type: 'gap', from: Number(head) + 1, to: frame.after as number })
+    // It was given later events already: they come again behind those that it asks for, and its cursor goes back.
+    else if (asked < given) send({ type: 'gap', from: Number(asked) + 1, to: Number(given) })
+    given = 0n
     follow(ahead ? head : asked, frame.types)
   }
 
-  let graceful = true
-  const grace = setTimeout(() => {
-    graceful = false
-    follow(spec.head, null)
-  }, GRACE_MS)
+  let graceful = spec.asked === null
+  let grace: NodeJS.Timeout | undefined
   const endGrace = () => {
     graceful = false
     clearTimeout(grace)
+  }
+  const giveAll = () => {
+    if (!graceful) return
+    endGrace()
+    follow(spec.head, null)
+  }
+  /** The client is there and has read hello. */
+  const heard = () => {
+    alive = true
+    if (graceful) grace ??= setTimeout(giveAll, spec.graceMs ?? GRACE_MS)
+  }
+  // In order, so that an answer tells that all frames before it have taken effect. Where the journal can't be read,
+  // the client comes back and asks again.
+  const takeInTurn = (frame: ClientFrame | null) => {
+    turn = turn.then(() => take(frame)).catch(() => socket.terminate())
   }
 
   socket.on('message', (data, binary) => {
@@ -157,16 +180,11 @@ export function holdConnection(spec: ConnectionSpec): Connection {
       window.frames = 0
     }
     if (++window.frames > limits.frames_per_minute) return end(closeCodes.policy, 'too_many_frames')
-    const frame = readFrame(data as Buffer, binary)
-    // In order, so that an answer tells that all frames before it have taken effect. Where the journal can't be read,
-    // the client comes back and asks again.
-    turn = turn.then(() => take(frame)).catch(() => socket.terminate())
+    takeInTurn(readFrame(data as Buffer, binary))
   })
   // A pause is at more than the stream's own mark, so that its end is always told.
   wire.on('drain', drained)
-  socket.on('pong', () => {
-    alive = true
-  })
+  socket.on('pong', heard)
   socket.on('close', () => {
     endGrace()
     wire.off('drain', drained)
@@ -176,6 +194,8 @@ export function holdConnection(spec: ConnectionSpec): Connection {
   socket.on('error', () => undefined)
 
   send({ type: 'hello', connection_id: spec.id, head: Number(spec.head), limits })
+  if (spec.asked) takeInTurn(spec.asked)
+  else socket.ping()
 
   return {
     socket,
@@ -187,6 +207,8 @@ export function holdConnection(spec: ConnectionSpec): Connection {
       if (!alive) return socket.terminate()
       if (pausedAt !== null && performance.now() - pausedAt > STALLED_MS)
         return end(closeCodes.tooSlow, 'too_slow', { last_index: Number(follower?.position() ?? spec.head) })
+      // It answers nothing of the protocol, but it is there: it has had its time.
+      giveAll()
       alive = false
       socket.ping()
       send({ type: 'ping' })

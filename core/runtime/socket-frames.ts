@@ -3,14 +3,17 @@ import { z } from 'zod'
 import { isPattern, PATTERNS_MAX } from '#core/base/pattern.ts'
 import type { FeedEvent } from '#core/platform/event-feed.ts'
 
+const SubscribeFrame = z.strictObject({
+  type: z.literal('subscribe'),
+  types: z.array(z.string().refine(isPattern)).min(1).max(PATTERNS_MAX),
+  /** Events after this index, from the journal; absent: from where the connection is. */
+  after: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+})
+export type SubscribeFrame = z.infer<typeof SubscribeFrame>
+
 /** What a client may send. */
 export const ClientFrame = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('subscribe'),
-    types: z.array(z.string().refine(isPattern)).min(1).max(PATTERNS_MAX),
-    /** Events after this index, from the journal; absent: from where the connection is. */
-    after: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
-  }),
+  SubscribeFrame,
   z.strictObject({ type: z.literal('unsubscribe') }),
   z.strictObject({ type: z.literal('pong') }),
 ])
@@ -51,7 +54,10 @@ export const serverFrames = {
     head: Count,
     limits: FrameLimits,
   }),
-  /** Indexes that the client asked for and that don't exist (yet, or any more). */
+  /**
+   * Indexes that the client believes to have and that come from here on: they don't exist (yet, or any more), or it has asked
+   * for events before them. Its cursor goes back to `from - 1`.
+   */
   gap: z.strictObject({ type: z.literal('gap'), from: Count, to: Count }),
   metrics: z.strictObject({ type: z.literal('metrics'), metrics: z.record(z.string(), z.unknown()) }),
   ping: z.strictObject({ type: z.literal('ping') }),
@@ -95,4 +101,17 @@ export function readFrame(data: Buffer, binary: boolean): ClientFrame | null {
   } catch {
     return null
   }
+}
+
+/** What a client asks for in the address: `after` and `types`, as GET /events/stream takes them; null when it is malformed. */
+export function readAsked(search: URLSearchParams): { readonly frame: SubscribeFrame | null } | null {
+  const [after, types] = [search.get('after'), search.get('types')]
+  if (after === null && types === null) return { frame: null }
+  if (after !== null && !/^(?:0|[1-9]\d{0,15})$/.test(after)) return null
+  const frame = SubscribeFrame.safeParse({
+    type: 'subscribe',
+    types: types === null ? ['>'] : types.split(','),
+    ...(after === null ? {} : { after: Number(after) }),
+  })
+  return frame.success ? { frame: frame.data } : null
 }

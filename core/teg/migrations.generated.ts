@@ -493,6 +493,19 @@ begin
   raise exception 'teg.system_deltas: this TEG has no minting authority' using errcode = 'insufficient_privilege';
 end $$;
 ` },
+  { name: "0030-restored.sql", sql: `-- The database that the ledger stands in, as its server calls it. Another one than before is a restore (a dump, a copy, recovery
+-- to a point in time, a server that took over): the ledger then says so to the registry by a label behind its incarnation.
+alter table teg.meta
+  add column identity text,            -- null until it was seen, or where the role may not ask for it
+  add column restores integer not null default 0 check (restores >= 0),
+  add column restored_label text;      -- <n>-<random>: two restores of one backup differ
+do $$
+begin
+  if exists (select from pg_roles r where r.rolname = 'ninefold_teg') then
+    grant update (identity, restores, restored_label) on teg.meta to ninefold_teg;
+  end if;
+end $$;
+` },
   { name: "ledger/fences.sql", sql: `-- Fences of tasks in the gate. Repeatable.
 -- By command: true where a newer holder of its task has been seen, here or in an earlier batch; null without fence. What
 -- is seen is kept, whatever becomes of the command: an epoch is (incarnation, counter of at most 18 digits).

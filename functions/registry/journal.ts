@@ -2,6 +2,7 @@
 import type { RegistryContext } from '#core/registry/context.ts'
 import { resendEvents } from '#core/registry/forward/resend-events.ts'
 import { declareRestore } from '#core/registry/stream/declare-restore.ts'
+import { declareRestoredTeg } from '#core/registry/stream/declare-restored-teg.ts'
 import { readJournal } from '#core/registry/stream/read-journal.ts'
 import { JournalState, ReasonBody } from '#core/registry/stream/schema.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
@@ -30,6 +31,17 @@ export default defineFunction<RegistryContext>({
         reply: JournalState,
       },
       ({ ctx, body }) => declareRestore(ctx, body.reason),
+    ),
+    post(
+      '/teg-restored',
+      {
+        summary:
+          'Say that the TEG was restored from a backup: its events go on under a new name, from the last one that both hold',
+        callers,
+        body: ReasonBody,
+        reply: JournalState,
+      },
+      ({ ctx, body }) => declareRestoredTeg(ctx, body.reason),
     ),
     post(
       '/resend',

@@ -114,7 +114,8 @@ function connect(
       take({ index: Number(frame.index), event: frame.event as JournalEvent })
     else if (frame.type === 'gap') {
       subscription.onGap?.(Number(frame.from), Number(frame.to))
-      take({ index: Number(frame.to) })
+      // From here on those indexes come (again): whoever resumes before the first of them asks for all.
+      take({ index: Number(frame.from) - 1 })
     } else if (frame.type === 'error' && typeof frame.retry_after_ms === 'number')
       retryAfterMs = Math.min(frame.retry_after_ms, RETRY_AFTER_MS_MAX)
     else if (frame.type === 'ping') socket.send(JSON.stringify({ type: 'pong' }))

@@ -139,6 +139,49 @@ function faults(url: () => string): void {
       expect(await db.query('select n from killed')).toEqual([])
     })
 
+    test('a connection lost while statements travel with the commit is told as lost: all of them are kept, or none', async () => {
+      const proxy = await openTcpProxy(url())
+      const near = open()
+      await near.script('create table if not exists travelled (n int)')
+      const db = open({ url: proxy.url, max: 1 })
+      await db.query('select 1')
+      const run = db.transaction(async (tx) => {
+        await tx.query('insert into travelled values (1)')
+        tx.later('insert into travelled values (2)')
+        proxy.freeze()
+        setImmediate(() => void proxy.cut())
+      })
+      expect(lostConnection(await run.catch((error: unknown) => error))).toBe(true)
+      expect(await near.query('select n from travelled')).toEqual([])
+      await proxy.mend()
+      await expect
+        .poll(() => db.query('select 1 as one').catch(() => 'broken'), { timeout: 5000 })
+        .toEqual([{ one: 1 }])
+      await db.close()
+      opened.pop()
+      await proxy.close()
+    })
+
+    test('a session ended by the server before statements that travel together is told as lost', async () => {
+      const watcher = open({ url: inOwnDatabase(direct as string) })
+      const db = open({ max: 1 })
+      await db.script('create table if not exists ended (n int)')
+      const pid = Promise.withResolvers<number>()
+      const killed = Promise.withResolvers<void>()
+      const run = db.transaction(async (tx) => {
+        const [me] = await tx.query<{ pid: number }>('select pg_backend_pid() as pid')
+        pid.resolve(me?.pid ?? 0)
+        await killed.promise
+        tx.later('insert into ended values (1)')
+        tx.later('insert into ended values (2)')
+      })
+      run.catch(() => undefined)
+      await watcher.query('select pg_terminate_backend($1)', [await pid.promise])
+      killed.resolve()
+      expect(lostConnection(await run.catch((error: unknown) => error))).toBe(true)
+      expect(await db.query('select n from ended')).toEqual([])
+    })
+
     test('idle connections that are killed are replaced without an error', async () => {
       const watcher = open({ url: inOwnDatabase(direct as string) })
       const db = open({ max: 1 })

@@ -129,10 +129,10 @@ export const burn = (from_agent: string | null, amount: string, more: Partial<Pa
     ...more,
   }) as const
 
-/** Starts it on a fresh database; `env` is its configuration. */
-export async function startTeg(env: Record<string, string> = {}): Promise<TestTeg> {
+/** Starts it on a fresh database, or on a given one; `env` is its configuration. */
+export async function startTeg(env: Record<string, string> = {}, given?: Database): Promise<TestTeg> {
   const clock = testClock()
-  const db = await testDatabase()
+  const db = given ?? (await testDatabase())
   const resources: Resources = {
     db,
     coordination: openInProcess(),

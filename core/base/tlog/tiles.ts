@@ -1,5 +1,5 @@
 /** C2SP tlog-tiles: where hashes and entries stand, the paths of tiles, and the bytes of entry bundles. */
-import { foldPeaks, HASH_BYTES, type Hash, hashNode, type Node } from './merkle.ts'
+import { foldPeaks, HASH_BYTES, type Hash, hashNode, hashText, type Node } from './merkle.ts'
 
 /** Hashes of a full tile, entries of a full bundle. */
 export const TILE_WIDTH = 256
@@ -63,17 +63,20 @@ export function foldTile(hashes: Uint8Array, start: number, count: number): Hash
  * the next one through the same tile for none.
  */
 export function foldInner(hashes: Uint8Array): Uint8Array {
-  const inner = new Uint8Array((TILE_WIDTH - 1) * HASH_BYTES)
-  const at = (bytes: Uint8Array, i: number) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)
-  for (let i = 0; i < TILE_WIDTH / 2; i++)
-    inner.set(hashNode(at(hashes, 2 * i), at(hashes, 2 * i + 1)), i * HASH_BYTES)
-  // Each row stands behind the one that it is made of, and is half as long.
-  for (let i = TILE_WIDTH / 2; i < TILE_WIDTH - 1; i++) {
-    const below = 2 * (i - TILE_WIDTH / 2)
-    inner.set(hashNode(at(inner, below), at(inner, below + 1)), i * HASH_BYTES)
+  const inner = Buffer.alloc((TILE_WIDTH - 1) * HASH_BYTES)
+  // Each row stands behind the one that it is made of, and is half as long; two hashes stand side by side as they are hashed.
+  for (let i = 0; i < TILE_WIDTH - 1; i++) {
+    const isFirstRow = i < TILE_WIDTH / 2
+    const below = 2 * HASH_BYTES * (isFirstRow ? i : i - TILE_WIDTH / 2)
+    pair.set((isFirstRow ? hashes : inner).subarray(below, below + 2 * HASH_BYTES), 1)
+    inner.write(hashText(pair), i * HASH_BYTES, 'latin1')
   }
   return inner
 }
+
+/** A node before it is hashed: 0x01, left, right. */
+const pair = new Uint8Array(1 + 2 * HASH_BYTES)
+pair[0] = 1
 
 /** The hash over `count` of a full tile's hashes from `start` on, which is a multiple of it, a power of two above one. */
 export function pickInner(inner: Uint8Array, start: number, count: number): Hash {

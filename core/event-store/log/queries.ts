@@ -121,9 +121,30 @@ export const insertEquivocation = (
     [found.source, found.sequence, found.index, found.entry, found.actor, rowsMax, now],
   )
 
+export interface TileRow {
+  level: number
+  index: bigint
+  hashes: Uint8Array | null
+}
+
+/** The head, and as of it the hashes of tiles as far as they exist. */
+export async function findHeadWithTiles(
+  on: Queryable,
+  levels: readonly number[],
+  indexes: readonly number[],
+): Promise<{ head: HeadRow; tiles: TileRow[] }> {
+  const rows = await on.query<HeadRow & (TileRow | { level: null })>(
+    `select h.origin, h.size, h.root, h.checkpoint, r.level, r.index, r.hashes
+     from event_store.log_head h left join event_store.read_tiles($1::smallint[], $2::bigint[]) r on true`,
+    [numbers(levels), numbers(indexes)],
+  )
+  if (!rows[0]) throw new Error('The log has no head: its keys were never opened')
+  return { head: rows[0], tiles: rows.filter((row) => row.level !== null) }
+}
+
 /** The hashes of tiles as far as they exist; null: none yet. */
 export const findTiles = (on: Queryable, levels: readonly number[], indexes: readonly number[]) =>
-  on.query<{ level: number; index: bigint; hashes: Uint8Array | null }>(
+  on.query<TileRow>(
     'select r.level, r.index, r.hashes from event_store.read_tiles($1::smallint[], $2::bigint[]) r',
     [numbers(levels), numbers(indexes)],
   )

@@ -2,37 +2,80 @@
 import { HASH_BYTES } from '#core/base/tlog/merkle.ts'
 import { encodeBundle, TILE_WIDTH, widthIn } from '#core/base/tlog/tiles.ts'
 import type { EventStoreContext } from '../context.ts'
-import { findHead, findTiles, listEntries } from './queries.ts'
+import type { TileCache } from '../open-tile-cache.ts'
+import { findHead, findHeadWithTiles, findTiles, listEntries, type TileRow } from './queries.ts'
 
 export type TileReader = (level: number, tile: number) => Uint8Array
+
+type Place = { readonly level: number; readonly tile: number }
 
 /** Reads several tiles at once, with at least the hashes that the tree of `size` leaves has in them. */
 export async function readTiles(
   ctx: Pick<EventStoreContext, 'db' | 'tiles'>,
-  wanted: readonly { level: number; tile: number }[],
+  wanted: readonly Place[],
   size: number,
 ): Promise<TileReader> {
-  const keys = new Map(wanted.map((one) => [`${one.level}/${one.tile}`, one]))
-  const found = new Map<string, Uint8Array | null>()
-  for (const [key, { level, tile }] of keys) {
-    const kept = ctx.tiles.get(level, tile, widthIn(size, level, tile))
-    if (kept) found.set(key, kept)
+  const { found, missing } = lookUp(ctx.tiles, wanted, size)
+  if (missing.length > 0) {
+    const rows = await findTiles(
+      ctx.db,
+      missing.map(({ level }) => level),
+      missing.map(({ tile }) => tile),
+    )
+    keep(ctx.tiles, rows, found)
   }
-  const list = [...keys].filter(([key]) => !found.has(key)).map(([, one]) => one)
-  const rows =
-    list.length === 0
-      ? []
-      : await findTiles(
-          ctx.db,
-          list.map(({ level }) => level),
-          list.map(({ tile }) => tile),
-        )
-  for (const { level, index, hashes } of rows) {
-    found.set(`${level}/${index}`, hashes)
-    if (hashes) ctx.tiles.put(level, Number(index), hashes)
-  }
-  return (level, tile) => found.get(`${level}/${tile}`) ?? new Uint8Array()
+  return readerOf(found)
 }
+
+/**
+ * Reads the head and the tiles that are wanted of it, at once when the log still is about as large as it was: one statement
+ * then, and no guess is needed for a tile that is full.
+ * @param wantedOf the tiles for a head of that size; none when they are not to be read
+ */
+export async function readHeadWithTiles(
+  ctx: Pick<EventStoreContext, 'db' | 'tiles'>,
+  wantedOf: (headSize: number) => { readonly places: readonly Place[]; readonly size: number } | null,
+) {
+  const guess = wantedOf(ctx.tiles.sizeSeen)
+  const guessed = lookUp(ctx.tiles, guess?.places ?? [], guess?.size ?? 0)
+  const { head, tiles } = await findHeadWithTiles(
+    ctx.db,
+    guessed.missing.map(({ level }) => level),
+    guessed.missing.map(({ tile }) => tile),
+  )
+  keep(ctx.tiles, tiles, guessed.found)
+  const size = Number(head.size)
+  ctx.tiles.sizeSeen = size
+  const wanted = wantedOf(size)
+  const read = wanted === null ? readerOf(guessed.found) : await readTiles(ctx, wanted.places, wanted.size)
+  return { head: { size, root: head.root, checkpoint: head.checkpoint }, read }
+}
+
+const keyOf = ({ level, tile }: Place) => `${level}/${tile}`
+
+function lookUp(tiles: TileCache, wanted: readonly Place[], size: number) {
+  const found = new Map<string, Uint8Array | null>()
+  const missing = new Map<string, Place>()
+  for (const place of wanted) {
+    const kept = tiles.get(place.level, place.tile, widthIn(size, place.level, place.tile))
+    if (kept) found.set(keyOf(place), kept)
+    else missing.set(keyOf(place), place)
+  }
+  return { found, missing: [...missing.values()] }
+}
+
+function keep(tiles: TileCache, rows: readonly TileRow[], found: Map<string, Uint8Array | null>): void {
+  for (const { level, index, hashes } of rows) {
+    const tile = Number(index)
+    found.set(keyOf({ level, tile }), hashes)
+    if (hashes) tiles.put(level, tile, hashes)
+  }
+}
+
+const readerOf =
+  (found: ReadonlyMap<string, Uint8Array | null>): TileReader =>
+  (level, tile) =>
+    found.get(keyOf({ level, tile })) ?? new Uint8Array()
 
 /** The hashes of one tile, exactly `width` of them; null when the log is not that far. */
 export async function readTile(

@@ -7,23 +7,35 @@ import { inclusionSteps } from '#core/base/tlog/proofs.ts'
 import { foldTile, placeOf } from '#core/base/tlog/tiles.ts'
 import type { InclusionProof } from '#core/wire/event-store.ts'
 import type { EventStoreContext } from '../context.ts'
-import { findPlace, readEntry, readHead } from '../log/read-log.ts'
-import { readTiles } from '../log/read-tiles.ts'
+import { findPlace, readEntry } from '../log/read-log.ts'
+import { readHeadWithTiles, readTiles, type TileReader } from '../log/read-tiles.ts'
+
+type Steps = readonly (readonly Node[])[]
 
 /** The folds over lists of subtrees of the tree of `size` leaves, from as few reads as there are tiles. */
 export async function foldSteps(
   ctx: Pick<EventStoreContext, 'db' | 'tiles'>,
-  steps: readonly (readonly Node[])[],
+  steps: Steps,
   size: number,
 ): Promise<Hash[]> {
-  const read = await readTiles(ctx, steps.flat().map(placeOf), size)
-  const fold = (node: Node): Hash => {
+  return fold(ctx, steps, await readTiles(ctx, steps.flat().map(placeOf), size))
+}
+
+function fold({ tiles }: Pick<EventStoreContext, 'tiles'>, steps: Steps, read: TileReader): Hash[] {
+  const one = (node: Node): Hash => {
     const { level, tile, start, count } = placeOf(node)
-    const kept = count > 1 ? ctx.tiles.fold(level, tile, start, count) : null
+    const kept = count > 1 ? tiles.fold(level, tile, start, count) : null
     return kept ?? foldTile(read(level, tile), start, count)
   }
-  return steps.map((nodes) => foldPeaks(nodes.map(fold)))
+  return steps.map((nodes) => foldPeaks(nodes.map(one)))
 }
+
+/** What a proof in the tree of `size` leaves folds: the leaf, its tree where the head does not have its root, the way up. */
+const stepsOf = (index: number, size: number, isNewest: boolean): Steps => [
+  [{ height: 0, index }],
+  ...(isNewest ? [] : [nodesOf(0, size)]),
+  ...inclusionSteps(index, size),
+]
 
 /**
  * The proof for an index in the tree of `size` leaves (absent: the newest).
@@ -33,16 +45,18 @@ export async function proveInclusion(
   ctx: EventStoreContext,
   query: { index: number; size: number | undefined },
 ): Promise<InclusionProof> {
-  const head = await readHead(ctx)
-  const size = query.size ?? head.size
-  if (size > head.size || query.index >= size)
+  const sizeOf = (headSize: number) => query.size ?? headSize
+  const isInside = (headSize: number) => sizeOf(headSize) <= headSize && query.index < sizeOf(headSize)
+  const stepsAt = (headSize: number) => stepsOf(query.index, sizeOf(headSize), sizeOf(headSize) === headSize)
+  const { head, read } = await readHeadWithTiles(ctx, (headSize) =>
+    isInside(headSize) ? { places: stepsAt(headSize).flat().map(placeOf), size: sizeOf(headSize) } : null,
+  )
+  if (!isInside(head.size))
     throw fail('not_found', `The log has ${head.size} entries; index ${query.index} is not in that tree.`)
-  const leaf = { height: 0, index: query.index }
-  // The root of the newest tree stands in the head.
-  const whole = size === head.size ? [] : [nodesOf(0, size)]
-  const folded = await foldSteps(ctx, [[leaf], ...whole, ...inclusionSteps(query.index, size)], size)
+  const size = sizeOf(head.size)
+  const folded = fold(ctx, stepsAt(head.size), read)
   const leafHash = folded.shift() as Hash
-  const root = whole.length > 0 ? (folded.shift() as Hash) : head.root
+  const root = size === head.size ? head.root : (folded.shift() as Hash)
   return {
     index: query.index,
     size,
@@ -61,14 +75,17 @@ export async function writeReceipt(
   place: { index: number } | { source: string; sequence: bigint },
 ): Promise<string> {
   const index = 'index' in place ? place.index : await findPlace(ctx, place.source, place.sequence)
-  const head = await readHead(ctx)
   const entry = index === null ? null : await readEntry(ctx, index)
-  if (index === null || entry === null || index >= head.size)
-    throw fail('not_found', 'The log does not hold that entry.')
-  const steps = [[{ height: 0, index }], ...inclusionSteps(index, head.size)]
-  const [leaf, ...proof] = await foldSteps(ctx, steps, head.size)
+  if (index === null || entry === null) throw noEntry()
+  const { head, read } = await readHeadWithTiles(ctx, (size) =>
+    index < size ? { places: stepsOf(index, size, true).flat().map(placeOf), size } : null,
+  )
+  if (index >= head.size) throw noEntry()
+  const [leaf, ...proof] = fold(ctx, stepsOf(index, head.size, true), read)
   // The tile and the entry are kept apart: a proof that would not verify is not given out.
   if (!leaf || !Buffer.from(leaf).equals(hashLeaf(entry)))
     throw new Error(`entry ${index} is not the one that the tree holds`)
   return formatProof({ extra: entry, index, proof, checkpoint: head.checkpoint })
 }
+
+const noEntry = () => fail('not_found', 'The log does not hold that entry.')

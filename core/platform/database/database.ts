@@ -22,6 +22,11 @@ export interface TransactionOptions {
 export interface Transaction extends Queryable {
   /** Makes the type nominal: a statement that must stand in a transaction takes a Transaction. */
   readonly transaction: true
+  /**
+   * A statement whose result nobody waits for: it travels with the next statement or with the commit, in the order told.
+   * Its failure is the failure of the transaction, told where it travels to, and no savepoint undoes it.
+   */
+  later(text: string, params?: readonly Param[]): void
 }
 
 export interface PoolFigures {

@@ -5,7 +5,7 @@ import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import { unaccent } from '@electric-sql/pglite/contrib/unaccent'
 import type { Database, Param, Transaction, TransactionOptions } from './database.ts'
 import { refuseInsideTransaction } from './scope.ts'
-import { transact } from './transact.ts'
+import { oneByOne, transact } from './transact.ts'
 
 const parsers = {
   [types.INT8]: (text: string) => BigInt(text),
@@ -67,7 +67,7 @@ export function pgliteDatabase(engine: PGlite): Database {
     },
     async transaction<T>(work: (tx: Transaction) => Promise<T>, txOptions: TransactionOptions = {}) {
       refuseInsideTransaction('A second transaction')
-      return enqueue(() => transact(run, signal, work, txOptions), signal)
+      return enqueue(() => transact(oneByOne(run), signal, work, txOptions), signal)
     },
     bound: (next) => make(signal ? AbortSignal.any([signal, next]) : next),
     get unbound() {

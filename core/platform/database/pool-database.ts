@@ -9,7 +9,8 @@ import {
   type TransactionOptions,
 } from './database.ts'
 import { refuseInsideTransaction } from './scope.ts'
-import { transact } from './transact.ts'
+import { sendGroup } from './send-group.ts'
+import { type RunGroup, transact } from './transact.ts'
 
 /** A statement that has not ended this long after its cancel request loses its connection. */
 const CANCEL_GRACE_MS = 1000
@@ -38,7 +39,7 @@ export function poolDatabase(driver: DriverPool, signal?: AbortSignal, root?: Da
     },
     async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}) {
       refuseInsideTransaction('A second transaction')
-      return withClient(driver, signal, (client) => transact(runOn(driver, client), signal, work, options))
+      return withClient(driver, signal, (client) => transact(groupsOn(driver, client), signal, work, options))
     },
     bound: (next) => poolDatabase(driver, signal ? AbortSignal.any([signal, next]) : next, root ?? database),
     get unbound() {
@@ -60,6 +61,14 @@ const runOn =
   (driver: DriverPool, client: pg.PoolClient): Queryable['query'] =>
   async <R>(text: string, params: readonly Param[] = []) =>
     (await client.query(text, prepared(driver, params))).rows as R[]
+
+const groupsOn =
+  (driver: DriverPool, client: pg.PoolClient): RunGroup =>
+  (statements) =>
+    sendGroup(
+      client,
+      statements.map(({ text, params }) => ({ text, values: prepared(driver, params) })),
+    )
 
 /** Lends a connection; an abort sends a cancel request for whatever runs on it. */
 async function withClient<T>(

@@ -1,69 +1,143 @@
-/** One transaction from begin to its end, the same on every adapter. */
-import type { Param, Queryable, Transaction, TransactionOptions } from './database.ts'
+/** One transaction from begin to its end, the same on every adapter; statements that nobody waits for travel with others. */
+import type { Param, Transaction, TransactionOptions } from './database.ts'
 import { inTransactionScope } from './scope.ts'
+
+export interface Statement {
+  readonly text: string
+  readonly params: readonly Param[]
+}
+
+/** What became of a group: the rows of the statements that were done, and the error of the one after them. */
+export interface GroupEnd {
+  readonly rows: readonly unknown[][]
+  readonly error?: unknown
+}
+
+/**
+ * Runs statements in one go on one session: after one that fails none is run. Never throws.
+ * A `commit` that the server answers by rolling back is a failed one.
+ */
+export type RunGroup = (statements: readonly Statement[]) => Promise<GroupEnd>
 
 /**
  * Runs `work` between begin and commit on one session; rolls back when it throws, when the signal aborts, and when a
  * statement failed and the failure was swallowed (the server would answer such a commit with a silent rollback).
+ * Begin goes with the first statement, what was said by `later` with the next one or with the commit: a transaction that
+ * says nothing sends nothing.
  */
 export async function transact<T>(
-  run: Queryable['query'],
+  run: RunGroup,
   signal: AbortSignal | undefined,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
-  const isolation = options.isolation ?? 'read committed'
-  await run(`begin isolation level ${isolation}${options.readOnly ? ' read only' : ''}`)
-  const session = openSession(run, signal)
+  const session = openSession(run, signal, options)
   try {
     const result = await inTransactionScope(() => work(session.tx))
     await session.settle()
     signal?.throwIfAborted()
-    await run('commit')
+    await session.commit()
     return result
   } catch (error) {
-    session.end()
-    // Fails at once where the connection is gone; the server has rolled back then.
-    await run('rollback').catch(() => undefined)
+    await session.rollBack()
     throw error
   }
 }
 
-function openSession(run: Queryable['query'], signal: AbortSignal | undefined) {
-  let over = false
-  let failure: unknown
-  const running = new Set<Promise<unknown>>()
+function openSession(run: RunGroup, signal: AbortSignal | undefined, options: TransactionOptions) {
+  const state = { isOver: false, hasBegun: false }
+  /** Why nothing more may be sent: begin failed, so that a statement would stand alone, or one that nobody waited for did. */
+  let broken: { readonly error: unknown } | undefined
+  /** The first failure, which may have been swallowed. */
+  let failure: { readonly error: unknown } | undefined
+  let waiting: Statement[] = []
+  /** One group is under way at a time: whether the next one may be sent is known when this one has ended. */
+  let tail: Promise<unknown> = Promise.resolve()
+
+  const send = async (
+    ahead: readonly Statement[],
+    own: readonly Statement[],
+  ): Promise<readonly unknown[][]> => {
+    if (broken) throw broken.error
+    const unwatched = [...(state.hasBegun ? [] : [beginOf(options)]), ...ahead]
+    const { rows, error } = await run([...unwatched, ...own])
+    if (rows.length > 0) state.hasBegun = true
+    if (rows.length < unwatched.length) broken = { error }
+    if (rows.length < unwatched.length + own.length) throw error
+    return rows.slice(unwatched.length)
+  }
+  const inTurn = <T>(turn: () => Promise<T>): Promise<T> => {
+    const mine = tail.then(turn)
+    tail = mine.catch((error: unknown) => {
+      failure ??= { error }
+    })
+    return mine
+  }
+  const takeWaiting = () => {
+    const taken = waiting
+    waiting = []
+    return taken
+  }
+  const refuseWhenOver = () => {
+    if (state.isOver) throw new Error('The transaction is over')
+  }
+
   const tx: Transaction = {
     transaction: true,
     async query<R>(text: string, params: readonly Param[] = []) {
-      if (over) throw new Error('The transaction is over')
+      refuseWhenOver()
       signal?.throwIfAborted()
-      const statement = run<R>(text, params)
-      running.add(statement)
-      try {
-        return await statement
-      } catch (error) {
-        failure ??= error
-        throw error
-      } finally {
-        running.delete(statement)
-      }
+      const ahead = takeWaiting()
+      const [rows] = await inTurn(() => send(ahead, [{ text, params }]))
+      return rows as R[]
+    },
+    later(text, params = []) {
+      refuseWhenOver()
+      waiting.push({ text, params })
     },
   }
   return {
     tx,
-    end: () => {
-      over = true
-    },
     /** Waits for statements left behind and finds out whether the transaction can still commit. */
     async settle() {
-      over = true
-      await Promise.allSettled(running)
+      state.isOver = true
+      await tail
+      if (broken) throw broken.error
       if (failure === undefined) return
+      const { error } = failure
       // After `rollback to savepoint` it can.
-      await run('select 1').catch(() => {
-        throw failure
+      await send([], [{ text: 'select 1', params: [] }]).catch(() => {
+        throw error
       })
+    },
+    async commit() {
+      if (state.hasBegun || waiting.length > 0) await send(takeWaiting(), [{ text: 'commit', params: [] }])
+    },
+    async rollBack() {
+      state.isOver = true
+      broken ??= { error: new Error('The transaction is over') }
+      await tail
+      // Fails at once where the connection is gone; the server has rolled back then.
+      if (state.hasBegun) await run([{ text: 'rollback', params: [] }])
     },
   }
 }
+
+const beginOf = ({ isolation = 'read committed', readOnly }: TransactionOptions): Statement => ({
+  text: `begin isolation level ${isolation}${readOnly ? ' read only' : ''}`,
+  params: [],
+})
+
+/** Groups of an engine without a way between: statement by statement. */
+export const oneByOne =
+  (run: (text: string, params: readonly Param[]) => Promise<unknown[]>): RunGroup =>
+  async (statements) => {
+    const rows: unknown[][] = []
+    for (const { text, params } of statements)
+      try {
+        rows.push(await run(text, params))
+      } catch (error) {
+        return { rows, error }
+      }
+    return { rows }
+  }

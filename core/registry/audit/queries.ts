@@ -14,9 +14,9 @@ export interface AuditRow {
 
 const json = (value: Record<string, unknown> | null) => (value === null ? null : JSON.stringify(value))
 
-/** An act of a known id that has been recorded stays as it is. */
+/** On the way to the commit. An act of a known id that has been recorded stays as it is. */
 export const insertAct = (tx: Transaction, row: AuditRow) =>
-  tx.query(
+  tx.later(
     `insert into registry.audit_trail (id, actor, act, object, before, after, request_id, happened_at)
      values ($1, $2, $3, $4, $5::json, $6::json, $7, coalesce($8::timestamptz, clock_timestamp()))
      on conflict (id) do nothing`,

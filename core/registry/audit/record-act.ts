@@ -18,7 +18,7 @@ export interface Act {
 
 /** The actor is the caller. */
 export async function recordAct(tx: Transaction, ctx: Context, act: Act): Promise<void> {
-  await insertAct(tx, {
+  insertAct(tx, {
     id: act.id ?? ctx.newId(),
     actor: principalOf(ctx.caller) ?? 'anonymous',
     act: act.act,

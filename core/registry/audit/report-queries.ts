@@ -23,7 +23,10 @@ export const foldJournal = (on: Queryable, index: bigint, upTo: bigint) =>
      from (select j.index, j.type, j.envelope::json -> 'data' as data from registry.journal j
        join registry.journal_lives l on l.label = split_part(j.source, '#', 2)
        where j.index > $1 and j.source ~ '/teg(#|$)' and j.type <> 'source.restored'
-         and j.sourcesequence - l.teg_shift <= $2) e
+         and j.sourcesequence - l.teg_shift <= $2
+         -- What a restored TEG does not have any more is no part of its history.
+         and not exists (select from registry.journal_lives n
+           where n.number > l.number and n.teg_after < j.sourcesequence - l.teg_shift)) e
      group by e.type order by e.type`,
     [index, upTo],
   )
@@ -76,7 +79,11 @@ export async function insertReport(
 /** The newest audit that has looked at the books: the next one goes on from its sums. */
 export async function findLastFold(on: Queryable): Promise<Pick<ReportRow, 'number' | 'fold'> | undefined> {
   const rows = await on.query<Pick<ReportRow, 'number' | 'fold'>>(
-    `select number, fold from registry.audit_reports where status <> 'inconclusive' order by position desc limit 1`,
+    `select r.number, r.fold from registry.audit_reports r where r.status <> 'inconclusive'
+       -- What was summed up before the TEG was put back to an older backup holds what that has lost.
+       and not exists (select from registry.journal_lives l
+         where l.teg_after < r.number and l.first_index > coalesce((r.fold ->> 'index')::bigint, 0))
+     order by r.position desc limit 1`,
   )
   return rows[0]
 }

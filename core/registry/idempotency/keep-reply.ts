@@ -14,10 +14,10 @@ const ATTEMPTS = 2
 export function keepReplies(keys: KeyRing, waitMs = WAIT_MS): IdempotencyStore {
   return {
     async claim(tx, claim) {
-      await boundLockWait(tx, waitMs)
+      boundLockWait(tx, waitMs)
       // Sealed, too: a plain digest of a request with a password could be guessed at.
       const record = await claimOrFind(tx, { ...claim, hash: keys.seal(claim.hash) })
-      await boundLockWait(tx, 0)
+      boundLockWait(tx, 0)
       if (!record) return null
       return {
         hash: keys.unseal(record.request_hash),
@@ -25,7 +25,7 @@ export function keepReplies(keys: KeyRing, waitMs = WAIT_MS): IdempotencyStore {
       }
     },
     async store(tx, claim, body) {
-      await updateRecord(tx, claim.principal, claim.key, keys.seal(body))
+      updateRecord(tx, claim.principal, claim.key, keys.seal(body))
     },
   }
 }

@@ -1,9 +1,9 @@
 /** Statements of the recorded replies. */
 import type { Transaction } from '#core/platform/database/database.ts'
 
-/** Bounds the waits for locks in this transaction; 0 lifts the bound. */
+/** Bounds the waits for locks of what follows in this transaction; 0 lifts the bound. */
 export const boundLockWait = (tx: Transaction, milliseconds: number) =>
-  tx.query(`select set_config('lock_timeout', $1, true)`, [`${milliseconds}ms`])
+  tx.later(`select set_config('lock_timeout', $1, true)`, [`${milliseconds}ms`])
 
 /** Claims a key; waits for a rival's open transaction. @returns true when it is ours now */
 export async function insertClaim(
@@ -27,8 +27,9 @@ export const findRecord = async (tx: Transaction, principal: string, key: string
     )
   )[0]
 
+/** On the way to the commit. */
 export const updateRecord = (tx: Transaction, principal: string, key: string, body: string) =>
-  tx.query('update registry.idempotency set body = $3 where principal = $1 and key = $2', [
+  tx.later('update registry.idempotency set body = $3 where principal = $1 and key = $2', [
     principal,
     key,
     body,

@@ -8,6 +8,15 @@ import { type Life, type Service, sequenceIn, services, sourceOf } from './rules
 
 const LABEL_BYTES = 4
 
+/** What the journal has of a TEG that was put back to an older backup. */
+export interface FormerTeg {
+  /** Its last fact in the journal. */
+  readonly source: string
+  readonly sequence: bigint
+  /** Indexes of its facts that the TEG has no more; null: it has all. */
+  readonly only: { readonly first: bigint; readonly last: bigint; readonly count: bigint } | null
+}
+
 /**
  * The life at present; the journal must be locked. Where the incarnation was raised a new one begins: `source.restored` is
  * the first thing that each source says under its new name, behind what has to be told again.
@@ -16,6 +25,7 @@ const LABEL_BYTES = 4
 export async function enterLife(
   tx: Transaction,
   ctx: RegistryContext,
+  formerTeg?: FormerTeg,
 ): Promise<{ life: Life; begun: bigint | null }> {
   const found = await findLife(tx)
   if (found.incarnation <= found.number) return { life: found, begun: null }
@@ -53,11 +63,23 @@ export async function enterLife(
       incarnation: label,
       reason,
       // The last that this database knows of the life before.
-      before: {
-        source: sourceOf(name, service, found),
-        sequence: String(sequenceIn(found, service, standing[service])),
-        index: Number(standing.head),
-      },
+      before:
+        service === 'teg' && formerTeg
+          ? {
+              source: formerTeg.source,
+              sequence: String(formerTeg.sequence),
+              index: Number(standing.head),
+              only_in_journal: formerTeg.only && {
+                first_index: Number(formerTeg.only.first),
+                last_index: Number(formerTeg.only.last),
+                count: Number(formerTeg.only.count),
+              },
+            }
+          : {
+              source: sourceOf(name, service, found),
+              sequence: String(sequenceIn(found, service, standing[service])),
+              index: Number(standing.head),
+            },
       told_again: Number(again[service]),
       // What the EventStore had shown until then.
       ledger: ledger && { origin: ledger.origin, size: Number(ledger.size), root: encodeBase64(ledger.root) },

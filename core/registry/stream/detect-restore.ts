@@ -1,7 +1,8 @@
 /** Finds out whether this database was restored from a backup, and raises its incarnation: the relay then begins a new life. */
+import { findIdentity } from '#core/platform/database/identity-queries.ts'
 import type { RegistryContext } from '../context.ts'
 import { EventStoreAway, EventStoreRefusal } from '../event-store-client.ts'
-import { findIdentity, findLife, findStanding, keepIdentity, raiseIncarnation } from './life-queries.ts'
+import { findLife, findStanding, keepIdentity, raiseIncarnation } from './life-queries.ts'
 import { sequenceIn, services, sourceOf } from './rules.ts'
 
 /** An EventStore that does not answer within it is not waited for. */

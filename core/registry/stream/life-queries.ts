@@ -93,19 +93,19 @@ export async function raiseIncarnation(on: Queryable, reason: string): Promise<n
   return (rows[0] as { number: number }).number
 }
 
-/** The database that the rows stand in; null where its server does not tell. A copy, a restored dump, a failover differ. */
-export async function findIdentity(on: Queryable): Promise<string | null> {
-  const rights = await on.query<{ may: boolean }>(
-    `select has_function_privilege('pg_catalog.pg_control_system()', 'execute')
-       and has_function_privilege('pg_catalog.pg_control_checkpoint()', 'execute') as may`,
+/** Indexes of the TEG's facts from one on, and how many; what the journal says of itself is none. */
+export async function findTegRowsFrom(
+  on: Queryable,
+  from: { source: string; sequence: bigint },
+): Promise<{ first: bigint; last: bigint; count: bigint } | null> {
+  const rows = await on.query<{ first: bigint | null; last: bigint; count: bigint }>(
+    `select min(j.index) as first, max(j.index) as last, count(*) as count from registry.journal j
+     where j.source ~ '/teg(#|$)' and j.type <> 'source.restored' and j.index >=
+       (select f.index from registry.journal f where f.source = $1 and f.sourcesequence = $2)`,
+    [from.source, from.sequence],
   )
-  if (!rights[0]?.may) return null
-  const rows = await on.query<{ identity: string }>(
-    `select concat_ws('.', s.system_identifier, c.timeline_id, d.oid) as identity
-     from pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c, pg_catalog.pg_database d
-     where d.datname = current_database()`,
-  )
-  return rows[0]?.identity ?? null
+  const found = rows[0]
+  return found && found.first !== null ? { first: found.first, last: found.last, count: found.count } : null
 }
 
 /** Notes the identity; another one than before raises the incarnation. @returns true when it did */

@@ -75,12 +75,30 @@ export async function advanceSource(tx: Transaction, service: string, count: num
 }
 
 export async function findSource(on: Queryable, service: string) {
-  const rows = await on.query<{ incarnation: string | null; sequence: bigint }>(
-    'select incarnation, sequence from registry.journal_sources where service = $1',
+  const rows = await on.query<SourceRow>(
+    'select incarnation, sequence, restored_reason from registry.journal_sources where service = $1',
     [service],
   )
-  return rows[0] as { incarnation: string | null; sequence: bigint }
+  return rows[0] as SourceRow
 }
+
+export interface SourceRow {
+  incarnation: string | null
+  sequence: bigint
+  /** An operator's word that its database was restored. */
+  restored_reason: string | null
+}
+
+export const noteRestored = (tx: Transaction, service: string, reason: string) =>
+  tx.query('update registry.journal_sources set restored_reason = $2 where service = $1', [service, reason])
+
+/** Puts a source back to a number, of another incarnation: what comes behind it is another history. */
+export const restartSource = (tx: Transaction, service: string, sequence: bigint, incarnation: string) =>
+  tx.query(
+    `update registry.journal_sources set sequence = $2, incarnation = $3, restored_reason = null
+     where service = $1`,
+    [service, sequence, incarnation],
+  )
 
 export const setIncarnation = (tx: Transaction, service: string, incarnation: string) =>
   tx.query('update registry.journal_sources set incarnation = $2 where service = $1', [service, incarnation])

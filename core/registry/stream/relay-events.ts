@@ -4,19 +4,20 @@ import type { Queryable, Transaction } from '#core/platform/database/database.ts
 import type { OutboxItem } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
 import { appendJournal } from './append-journal.ts'
-import { enterLife, lifeOf } from './begin-life.ts'
+import { enterLife } from './begin-life.ts'
+import { compareFacts, type NumberedItem } from './compare-facts.ts'
 import { RelayHalted } from './errors.ts'
-import { listLives } from './life-queries.ts'
+import { followRestoredTeg } from './follow-restored-teg.ts'
 import {
   advanceSource,
-  findEnvelopes,
   findOwners,
   findSource,
   lockJournal,
+  type SourceRow,
   setIncarnation,
   takeOutbox,
 } from './queries.ts'
-import { saysTheSame, sequenceIn, sourceOf } from './rules.ts'
+import { sequenceIn, sourceOf } from './rules.ts'
 
 /** Most rows that one transaction moves. */
 export const RELAY_BATCH = 500
@@ -65,6 +66,14 @@ export async function relayTegEvents(ctx: RegistryContext): Promise<Relayed> {
   // The last one taken is asked for again: a TEG that numbers anew is found out by it.
   const overlap = sequence > 0n ? 1 : 0
   const page = await ctx.teg.outbox(ctx, Number(sequence) - overlap, RELAY_BATCH + overlap)
+  const reason = restoreOf(cursor, page.incarnation)
+  if (reason !== null) {
+    const begun = await followRestoredTeg(ctx, { incarnation: page.incarnation, reason })
+    if (begun !== null) await tellReaders(ctx, begun)
+    return { moved: 0, more: true }
+  }
+  if (page.items.length === 0 && overlap === 1)
+    throw new RelayHalted(`number ${sequence}, which the journal holds, is not there any more. ${WAY_ON}`)
   if (page.items.length === 0) return { moved: 0, more: false }
   if (page.items.length === overlap && page.items[0]?.number === Number(sequence)) {
     // Nothing new: what is known is compared without the lock, which the other outbox's relay may want at this moment.
@@ -120,32 +129,37 @@ async function takePage(
 const numbered = (items: readonly OutboxItem[]) =>
   items.map((item) => ({ item, number: BigInt(item.number) }))
 
+/** What an operator can do about a TEG that has lost what it told. */
+const WAY_ON = 'If its database was restored from a backup, say so: POST /operator/journal/teg-restored.'
+
 function requireSame(known: string | null, incarnation: string): void {
   if (known !== null && known !== incarnation)
-    throw new RelayHalted(`its database is another incarnation (${incarnation}, not ${known}).`)
+    throw new RelayHalted(`its database is another incarnation (${incarnation}, not ${known}). ${WAY_ON}`)
+}
+
+/**
+ * Why the TEG is to be followed as a restored one; null: it is not. Its ledger names itself, and behind a dot the restore that
+ * it has seen of its own database: another label of the same ledger proves one. All else takes an operator's word.
+ */
+function restoreOf(cursor: SourceRow, incarnation: string): string | null {
+  if (cursor.restored_reason !== null) return cursor.restored_reason
+  if (cursor.incarnation === null || cursor.incarnation === incarnation) return null
+  const ledger = (name: string) => name.split('.')[0]
+  return ledger(cursor.incarnation) === ledger(incarnation) ? "the TEG's database was restored" : null
 }
 
 /** The same number with other content is a contradiction that nobody may paper over. */
 async function compareKnown(
   on: Queryable,
   ctx: RegistryContext,
-  facts: readonly { number: bigint; item: OutboxItem }[],
+  facts: readonly NumberedItem[],
 ): Promise<void> {
-  if (facts.length === 0) return
-  const lives = await listLives(on)
-  const placed = facts.map(({ number, item }) => {
-    const life = lifeOf(lives, 'teg', number)
-    const sequence = sequenceIn(life, 'teg', number)
-    return { number, item, source: sourceOf(ctx.config.REGISTRY_NAME, 'teg', life), sequence }
-  })
-  const kept = await findEnvelopes(on, placed)
-  const texts = new Map(kept.map((row) => [`${row.sourcesequence} ${row.source}`, row.envelope]))
-  for (const { number, item, source, sequence } of placed) {
-    const text = texts.get(`${sequence} ${source}`)
-    // Not found: the registry has been given another name since, and there is nothing to compare with.
-    if (text !== undefined && !saysTheSame(text, item))
-      throw new RelayHalted(`number ${number} came again with other content than the journal holds.`)
-  }
+  const verdicts = await compareFacts(on, ctx, facts)
+  const other = facts[verdicts.indexOf('other')]
+  if (other)
+    throw new RelayHalted(
+      `number ${other.number} came again with other content than the journal holds. ${WAY_ON}`,
+    )
 }
 
 /** Only a hint: readers find new rows by index without it, later. */

@@ -182,7 +182,7 @@ export const keepResults = (
   logMax: number,
   time: Time,
 ) =>
-  tx.query(
+  tx.later(
     `with results as (
        select * from unnest($2::bigint[], $3::uuid[], $4::text[], $5::float8[], $6::text[])
          as r(index, delivery, state, delay, attempt)
@@ -213,7 +213,7 @@ export const keepResults = (
   )
 
 /** A commit that a crash of the database may forget: what was delivered is sent again then, and nothing is lost. */
-export const commitLightly = (tx: Transaction) => tx.query('set local synchronous_commit = off')
+export const commitLightly = (tx: Transaction) => tx.later('set local synchronous_commit = off')
 
 /** A test, kept when it has ended. */
 export async function insertTest(

@@ -179,9 +179,9 @@ async function keepPage(lane: Lane, results: readonly AttemptResult[]): Promise<
     slow: lane.slow,
   }
   const disabled = await ctx.db.unbound.transaction(async (tx) => {
-    await commitLightly(tx)
+    commitLightly(tx)
     const kept = await keepHealth(tx, webhook, health, LEASE_SECONDS, ctx.time)
-    await keepResults(tx, webhook.id, results, LOG_MAX, ctx.time)
+    keepResults(tx, webhook.id, results, LOG_MAX, ctx.time)
     if (!kept || kept.disabled) lane.stopped = true
     if (!kept) return false
     if (lane.gone) return disableWebhook(tx, ctx, webhook, 'gone')

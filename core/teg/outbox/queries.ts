@@ -53,8 +53,20 @@ export function readMovements(db: Queryable, after: bigint, limit: number): Prom
   )
 }
 
-/** The identity of this database. */
+/** The ledger's name, and behind a dot the restore that it has seen last. */
 export async function readIncarnation(db: Queryable): Promise<string> {
-  const rows = await db.query<{ incarnation: string }>('select m.incarnation from teg.meta m')
+  const rows = await db.query<{ incarnation: string }>(
+    `select concat_ws('.', m.incarnation, m.restored_label) as incarnation from teg.meta m`,
+  )
   return (rows[0] as { incarnation: string }).incarnation
 }
+
+/** Notes the database that the rows stand in; another one than before is a restore. */
+export const keepIdentity = (db: Queryable, identity: string, random: string) =>
+  db.query(
+    `update teg.meta m set identity = $1,
+       restores = m.restores + (m.identity is not null)::integer,
+       restored_label = case when m.identity is null then m.restored_label else m.restores + 1 || '-' || $2::text end
+     where m.identity is distinct from $1`,
+    [identity, random],
+  )

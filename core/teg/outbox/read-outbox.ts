@@ -1,15 +1,18 @@
 /** Events of committed batches after a number; numbers have no gaps and never change. */
 import type { z } from 'zod'
+import type { Database } from '#core/platform/database/database.ts'
+import { findIdentity } from '#core/platform/database/identity-queries.ts'
 import type { OutboxItem, OutboxPage } from '#core/wire/teg.ts'
 import type { TegContext } from '../context.ts'
 import { type Fact, readFacts } from '../ledger/read-facts.ts'
 import { showEnd, showIssue, showMovement } from './events.ts'
-import { type EventKey, numberOutbox, readEventKeys, readIncarnation } from './queries.ts'
+import { type EventKey, keepIdentity, numberOutbox, readEventKeys, readIncarnation } from './queries.ts'
 
 export async function readOutbox(
   ctx: TegContext,
   query: { after: number; limit: number },
 ): Promise<z.output<typeof OutboxPage>> {
+  await noteIdentity(ctx)
   await numberOutbox(ctx.db)
   const keys = await readEventKeys(ctx.db, BigInt(query.after), query.limit)
   const facts = await readFacts(
@@ -18,6 +21,22 @@ export async function readOutbox(
   )
   const items = keys.map((key) => showEvent(key, facts.get(key.seq) as Fact))
   return { incarnation: await readIncarnation(ctx.db), items }
+}
+
+/** How often a process asks again which database it stands in. */
+const LOOK_AGAIN_MS = 10_000
+const LABEL_BYTES = 4
+const looked = new WeakMap<Database, number>()
+
+/** Finds out that the database was restored, before anything is told of it. */
+async function noteIdentity(ctx: TegContext): Promise<void> {
+  const now = ctx.clock.now().getTime()
+  const before = looked.get(ctx.db.unbound)
+  if (before !== undefined && now - before < LOOK_AGAIN_MS && now >= before) return
+  const identity = await findIdentity(ctx.db)
+  if (identity !== null)
+    await keepIdentity(ctx.db, identity, Buffer.from(ctx.random(LABEL_BYTES)).toString('hex'))
+  looked.set(ctx.db.unbound, now)
 }
 
 function showEvent({ number, what }: EventKey, fact: Fact): OutboxItem {

@@ -1,6 +1,7 @@
 /** What every adapter of the Database port guarantees: values, transactions, refusals and aborts. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Database, violates } from '#core/platform/database/database.ts'
+import { travelConformance } from './travel-conformance.ts'
 
 /** A schema of its own in whatever database the adapter reaches; removed at the end. */
 export const scratchSchema = (): string => `scratch_${process.pid}_${Date.now().toString(36)}`
@@ -183,6 +184,8 @@ export function databaseConformance(
         await expect(run).rejects.toMatchObject({ code: '23505' })
         expect(await count()).toBe(0n)
       })
+
+      travelConformance({ db: () => db, schema, insert, count, clear })
 
       test('is as isolated as asked, and by default read committed', async () => {
         const isolation = (options: Parameters<Database['transaction']>[1]) =>

@@ -73,6 +73,75 @@ describe('WS /ws/events', () => {
     expect(indexes(await socket.events(1))).toEqual([missed + 1])
   })
 
+  describe('whoever resumes', () => {
+    test('gets what it has missed before what is new, however late it asks, while its line has not answered', async () => {
+      const { base } = await start({ graceMs: 0 })
+      const head = await journal.tell({ data: { n: 'missed' } })
+      const socket = await openSocket(`${base}/ws/events`, {
+        headers: { authorization: 'Bearer dev' },
+        autoPong: false,
+      })
+      await socket.next(isHello)
+      await journal.tell({ data: { n: 'new' } })
+      await settled(socket)
+      expect(socket.frames.filter(({ type }) => type === 'event')).toEqual([])
+      socket.send({ type: 'subscribe', types: ['>'], after: head - 1 })
+      expect(indexes(await socket.events(2))).toEqual([head, head + 1])
+      expect(socket.frames.filter(({ type }) => type === 'gap')).toEqual([])
+      socket.socket.terminate()
+    })
+
+    test('is told by a gap that its cursor goes back when it was given later events before it asked', async () => {
+      const { base } = await start({ graceMs: 0 })
+      const head = await journal.tell({}, {})
+      const socket = await connect('dev', '/ws/events', base)
+      await socket.next(isHello)
+      await journal.tell({})
+      expect(indexes(await socket.events(1))).toEqual([head + 1])
+      socket.frames.length = 0
+      socket.send({ type: 'subscribe', types: ['>'], after: head - 2 })
+      await socket.events(3)
+      expect(socket.frames.map(({ type, index, from, to }) => [type, index ?? from, to])).toEqual([
+        ['gap', head - 1, head + 1],
+        ['event', head - 1, undefined],
+        ['event', head, undefined],
+        ['event', head + 1, undefined],
+      ])
+      socket.frames.length = 0
+      socket.send({ type: 'subscribe', types: ['>'], after: head + 1 })
+      await settled(socket)
+      await journal.tell({})
+      expect(indexes(await socket.events(1))).toEqual([head + 2])
+      expect(socket.frames.filter(({ type }) => type === 'gap')).toEqual([])
+    })
+
+    test('may say so in the address: the first event is the first that it has missed', async () => {
+      const { base } = await start({ graceMs: 0 })
+      const head = await journal.tell(
+        { type: 'agent.published' },
+        { type: 'stake.opened' },
+        { type: 'agent.retired' },
+      )
+      const socket = await connect('dev', `/ws/events?after=${head - 3}&types=agent.*`, base)
+      await journal.tell({ type: 'agent.updated' })
+      expect(indexes(await socket.events(3))).toEqual([head - 2, head, head + 1])
+      const live = await connect('dev', '/ws/events?types=stake.*', base)
+      const hello = await live.next(isHello)
+      await journal.tell({ type: 'agent.updated' }, { type: 'stake.closed' })
+      expect(indexes(await live.events(1))).toEqual([(hello.head as number) + 2])
+    })
+
+    test.each(['after=x', 'after=-1', 'after=01', 'after=99999999999999999', 'types=', 'types=A%20B'])(
+      'is refused with 400 for %s',
+      async (query) => {
+        await expect(connect('dev', `/ws/events?${query}`)).rejects.toMatchObject({
+          status: 400,
+          body: { code: 'validation_failed' },
+        })
+      },
+    )
+  })
+
   test('an index beyond the head is answered with a gap frame', async () => {
     const head = await journal.tell({})
     const socket = await connect('dev')
