@@ -10,6 +10,9 @@ const SETTLE_MS = 150
 /** A host that does not stop in this time is ended. */
 const STOP_MS = 10_000
 
+/** No balancer waits for a notice here, and no client for the end of a long drain. */
+const quick = { STOP_NOTICE_SECONDS: '0', STOP_GRACE_SECONDS: '4' }
+
 const say = (words: string) => void process.stdout.write(`[dev] ${words}\n`)
 
 /**
@@ -47,11 +50,11 @@ function main(): void {
   let host: ChildProcess | undefined
   let isEnding = false
   const start = () => {
-    const child = spawn(process.execPath, [MAIN], { stdio: 'inherit' })
+    const child = spawn(process.execPath, [MAIN], { stdio: 'inherit', env: { ...quick, ...process.env } })
     host = child
     child.once('exit', (code, signal) => {
       if (host === child) host = undefined
-      if (isEnding) process.exit(code ?? 1)
+      if (isEnding) process.exit(0)
       if (host === undefined && !isRestarting)
         say(`the host has ended (${signal ?? code}); it starts again with the next change`)
     })
