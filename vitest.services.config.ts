@@ -17,7 +17,7 @@ const embedded = [
   'test/core/base/**',
   'test/**/rules.test.ts',
   // They start hosts on the embedded database.
-  'test/journeys/{add-function,crash-under-load,main-job,payments,readme}.test.ts',
+  'test/journeys/{add-function,crash-under-load,dev,main-job,payments,readme}.test.ts',
   // They move their clock by hand and wait for no server: they are exact on the embedded engine alone.
   'test/core/runtime/{overlap,run-schedules}.test.ts',
 ]

@@ -4,7 +4,7 @@ import { builtinModules } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
-import { chooseParts, leaveOut, type Part } from './choose-parts.ts'
+import { chooseParts, drivers, leaveOut, type Part } from './choose-parts.ts'
 import { type Entry, listEntries } from './list-entries.ts'
 import { makeManifest } from './make-manifest.ts'
 import { MANIFEST } from './manifest.ts'
@@ -29,6 +29,14 @@ export const defaultParts: Readonly<Record<Target, readonly Part[]>> = {
   lambda: ['pg', 'redis', 'outbound', 'mail'],
   'lambda-stream': ['pg', 'redis', 'outbound', 'mail'],
   worker: ['pg', 'neon', 'outbound'],
+}
+
+/** What a bundle holds for a deployment with this DATABASE_DRIVER; absent: what stands above. @throws for an unknown one */
+export function partsWith(target: Target, driver: string | undefined): readonly Part[] {
+  if (!driver) return defaultParts[target]
+  const found = drivers.find((one) => one === driver)
+  if (!found) throw new Error(`DATABASE_DRIVER must be ${drivers.join(', ')}; it is ${driver}`)
+  return [found, ...defaultParts[target].filter((part) => !drivers.includes(part))]
 }
 
 /** Bundles one entry in memory. */
@@ -127,14 +135,18 @@ const nodePrefix: Plugin = {
 export const folderOf = (target: Target, name: string): string => join('dist', target, name)
 
 /** Writes bundles into dist/<target>/<name>/index.mjs (Workers: index.js). */
-export async function writeBundles(target: Target, names: readonly string[] = []): Promise<Bundle[]> {
+export async function writeBundles(
+  target: Target,
+  names: readonly string[] = [],
+  wanted: readonly Part[] = defaultParts[target],
+): Promise<Bundle[]> {
   const chosen = listEntries().filter(({ name }) => names.length === 0 || names.includes(name))
   const unknown = names.filter((name) => !chosen.some((entry) => entry.name === name))
   if (unknown.length > 0) throw new Error(`There is no entry ${unknown.join(', ')}`)
   if (names.length === 0) await rm(join(root, 'dist', target), { recursive: true, force: true })
   const bundles: Bundle[] = []
   for (const entry of chosen) {
-    const bundle = await bundleEntry(entry, target)
+    const bundle = await bundleEntry(entry, target, wanted)
     const folder = join(root, folderOf(target, entry.name))
     await mkdir(folder, { recursive: true })
     for (const [file, text] of Object.entries(bundle.files)) await writeFile(join(folder, file), text)
@@ -151,7 +163,11 @@ if (import.meta.main) {
   const [target = 'lambda', ...names] = process.argv.slice(2)
   if (target !== 'lambda' && target !== 'lambda-stream' && target !== 'worker')
     throw new Error('usage: node stacks/bundle.ts [lambda|lambda-stream|worker] [name ...]')
-  for (const { entry, files, parts } of await writeBundles(target, names))
+  for (const { entry, files, parts } of await writeBundles(
+    target,
+    names,
+    partsWith(target, process.env.DATABASE_DRIVER),
+  ))
     process.stdout.write(
       `${folderOf(target, entry.name)}  ${Math.round(sizeOf({ files }) / 1000)} kB  ${parts.join(' ')}\n`,
     )

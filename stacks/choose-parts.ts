@@ -24,7 +24,7 @@ const marks: Readonly<Record<'redis' | 'outbound' | 'mail', RegExp>> = {
   mail: /\bmailer\s*\.\s*send\(/,
 }
 
-const drivers: readonly Part[] = ['pg', 'neon', 'neon-http']
+export const drivers: readonly Part[] = ['pg', 'neon', 'neon-http']
 
 /** @param root the folder of package.json; @param wanted what the deployment has */
 export async function chooseParts(root: string, entry: Entry, wanted: readonly Part[]): Promise<Part[]> {

@@ -80,5 +80,6 @@ function secretsOf({ entry, parts, metafile }: Made): SecretName[] {
     'SecretKey',
     ...(parts.includes('redis') ? (['RedisUrl'] as const) : []),
     ...(usesMail ? (['SmtpUrl'] as const) : []),
+    ...(parts.includes('neon') || parts.includes('neon-http') ? (['NeonBridgeToken'] as const) : []),
   ]
 }

@@ -20,7 +20,14 @@ export interface Manifest {
 }
 
 /** Secrets by their names as links; `readEnvironment` makes the settings of them. */
-export const secretNames = ['DatabaseUrl', 'TegServiceToken', 'SecretKey', 'RedisUrl', 'SmtpUrl'] as const
+export const secretNames = [
+  'DatabaseUrl',
+  'TegServiceToken',
+  'SecretKey',
+  'RedisUrl',
+  'SmtpUrl',
+  'NeonBridgeToken',
+] as const
 export type SecretName = (typeof secretNames)[number]
 
 export const MANIFEST = 'dist/lambda/manifest.json'

@@ -3,8 +3,8 @@ import { type ManifestEntry, type SecretName, secretNames } from './manifest.ts'
 
 export type Secrets = Readonly<Record<SecretName, sst.Secret>>
 
-/** Without a value Redis and SMTP are done without: the database coordinates, and what would send a mail is refused. */
-const optional: readonly SecretName[] = ['RedisUrl', 'SmtpUrl']
+/** Without a value they are done without: the database coordinates, what would send a mail is refused, Neon has no bridge before it. */
+const optional: readonly SecretName[] = ['RedisUrl', 'SmtpUrl', 'NeonBridgeToken']
 
 export function makeSecrets(): Secrets {
   return Object.fromEntries(

@@ -4,6 +4,7 @@ import type { App } from '#core/runtime/compose-app.ts'
 import type { TimerResult } from '#core/runtime/run-timer.ts'
 import { type HttpHandler, type StreamRuntime, toLambda, toLambdaStream } from '#core/runtime/to-lambda.ts'
 import type { Opened, Platform } from './platform.ts'
+import { readSstLinks } from './read-sst-links.ts'
 
 /** What the entry hands in: the process. */
 export interface LambdaHost {
@@ -44,18 +45,23 @@ function openInstance<R>(open: Open<R>, host: LambdaHost) {
   return {
     settle: background.settle,
     open() {
-      opened ??= open({
-        source: host.env,
-        write: (line) => void host.stdout.write(`${line}\n`),
-        background: background.add,
-        connections: 1,
-      }).catch((error) => {
+      opened ??= openWith(open, host, background.add).catch((error) => {
         opened = undefined
         throw error
       })
       return opened
     },
   }
+}
+
+/** Asynchronous, so that links that can't be opened fail the request and are tried again with the next. */
+async function openWith<R>(open: Open<R>, host: LambdaHost, background: Platform['background']) {
+  return open({
+    source: { ...readSstLinks(host.env), ...host.env },
+    write: (line) => void host.stdout.write(`${line}\n`),
+    background,
+    connections: 1,
+  })
 }
 
 /** A door behind any HTTP gateway. */

@@ -7,7 +7,7 @@ const SST_PREFIX = 'SST_RESOURCE_'
 type Link = Readonly<Record<string, unknown>>
 
 /**
- * Reads whatever the platform hands over: variables as they are; SST links (`SST_RESOURCE_<Name>`, JSON): a secret
+ * Reads whatever the platform hands over: variables as they are; SST links (by name, or `SST_RESOURCE_<Name>` as JSON): a secret
  * `DatabaseUrl` is DATABASE_URL, a linked Postgres or Redis of that name becomes its address; Worker bindings: texts as
  * variables, Hyperdrive by its connection string. A variable that is set stands before a link of the same name.
  */

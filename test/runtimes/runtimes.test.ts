@@ -87,6 +87,18 @@ describe('a client that goes away', () => {
     await host.close()
   })
 
+  test('over node:http ends the stream that it read', async () => {
+    const host = await node(statelessApp())
+    const before = await counts(host)
+    const leave = new AbortController()
+    const { body } = await fetch(`${host.url}/echo/events`, { signal: leave.signal })
+    const reader = body?.getReader()
+    expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe('data: 1\n\n')
+    leave.abort()
+    await expect.poll(async () => (await counts(host)).events).toBe(before.events + 1)
+    await host.close()
+  })
+
   test('over a stream of Lambda ends the stream', async () => {
     const before = await counts(direct(statelessApp()))
     const side = streamRuntime(1)

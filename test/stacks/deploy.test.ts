@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { registryDoors } from '#functions/index.ts'
 import { reactions } from '#functions/reactors/index.ts'
 import { timetable } from '#schedules/index.ts'
-import { bundleEntry, folderOf } from '../../stacks/bundle.ts'
+import { bundleEntry, folderOf, partsWith } from '../../stacks/bundle.ts'
 import { listEntries } from '../../stacks/list-entries.ts'
 import { chooseRoute, listRoutes } from '../../stacks/list-routes.ts'
 import { makeManifest } from '../../stacks/make-manifest.ts'
@@ -146,6 +146,23 @@ describe('the deployment', () => {
     for (const { name, args } of of('Function'))
       for (const key of Object.keys(args.environment as object))
         expect(key, name).not.toMatch(/DATABASE_URL|TOKEN|SECRET|REDIS|SMTP/)
+  })
+
+  test('links the token of the bridge where the bundle goes over it', async () => {
+    const driven = await makeManifest(
+      await Promise.all(
+        listEntries()
+          .filter(({ name }) => ['registry-transfers', 'registry-pages'].includes(name))
+          .map((entry) => bundleEntry(entry, 'lambda', partsWith('lambda', 'neon'))),
+      ),
+      (name) => folderOf('lambda', name),
+    )
+    expect(driven.entries.map(({ name, secrets }) => [name, secrets.at(-1)])).toEqual([
+      ['registry-transfers', 'NeonBridgeToken'],
+      ['registry-pages', undefined],
+    ])
+    expect(partsWith('lambda', undefined)).toEqual(partsWith('lambda', 'pg'))
+    expect(() => partsWith('lambda', 'mysql')).toThrow('DATABASE_DRIVER must be pg, neon, neon-http')
   })
 
   test('names handlers that exist: a bundle made of a file that is there', async () => {

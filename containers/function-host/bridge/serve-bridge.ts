@@ -54,6 +54,8 @@ export interface Bridge {
 }
 
 const STOP_MS = 1_000
+/** A driver gets this long for reading what the server said before it ended. */
+const LINGER_MS = 5_000
 
 /** What the configuration says of it; null: none is wanted. */
 export function bridgeOf(
@@ -162,10 +164,12 @@ function join(client: WebSocket, target: string, limits: BridgeLimits, log: Log)
     log.warn({ error }, 'the bridge has lost its target')
     client.close(1011, 'the target is away')
   })
-  inside.once('close', () => {
+  inside.once('close', (hadError) => {
     clearTimeout(late)
-    outside.destroy()
-    client.close()
+    // The last words of a server, such as its refusal, are still on their way to a driver that reads.
+    if (hadError || !inside.readableEnded) return outside.destroy()
+    const lingering = setTimeout(() => outside.destroy(), LINGER_MS)
+    outside.once('close', () => clearTimeout(lingering))
   })
   // A driver that vanishes takes its session with it: the server rolls back what was open.
   outside.on('error', () => inside.destroy())
