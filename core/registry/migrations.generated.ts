@@ -751,6 +751,9 @@ begin
   end if;
 end $$;
 ` },
+  { name: "0130-restored-teg.sql", sql: `-- An operator's word that the TEG's database was restored; the relay takes it as the reason of a new life, and drops it then.
+alter table registry.journal_sources add column restored_reason text;
+` },
   { name: "0140-quarantine.sql", sql: `-- Workloads of the federation that this registry's operator keeps out: one by its SPIFFE ID, or all of a trust domain.
 create table registry.quarantine (
   id uuid primary key,
