@@ -54,7 +54,11 @@ function main(): void {
     host = child
     child.once('exit', (code, signal) => {
       if (host === child) host = undefined
-      if (isEnding) process.exit(0)
+      if (isEnding) {
+        const isCut = signal === 'SIGKILL'
+        if (isCut) say(`the host did not stop within ${STOP_MS / 1000} s and was ended`)
+        process.exit(isCut ? 1 : 0)
+      }
       if (host === undefined && !isRestarting)
         say(`the host has ended (${signal ?? code}); it starts again with the next change`)
     })
