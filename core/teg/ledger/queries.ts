@@ -266,10 +266,9 @@ export async function readLegs(
        select i.to_seq, i.seq, i.id, i.kind, false, i.amount - i.fee, 0, i.from_no, i.to_balance, i.created_at
        from account a cross join lateral teg.walk_legs(a.no, false, a.received, $2, true, $5) i
      ), newest as materialized (select * from legs l order by l.seq desc limit $5)
-     select l.account_seq, l.seq, l.id as transfer_id, l.kind::text as kind, l.outward, l.amount, l.fee, acc.did as counterparty_did,
-       l.balance_after, l.created_at
-     from newest l left join teg.accounts acc on acc.no = l.other
-     order by l.seq desc`,
+     select l.account_seq, l.seq, l.id as transfer_id, l.kind::text as kind, l.outward, l.amount, l.fee,
+       (select acc.did from teg.accounts acc where acc.no = l.other) as counterparty_did, l.balance_after, l.created_at
+     from newest l order by l.seq desc`,
     [agent, range.from, range.to, range.before, limit],
   )
   for (const row of rows) row.transfer_id ??= idOf(row.seq, row.created_at)

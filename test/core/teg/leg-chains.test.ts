@@ -89,11 +89,11 @@ test('transfers of some agents, of one direction or both, come newest first from
   await fc.assert(
     fc.asyncProperty(
       fc.array(agent, { minLength: 1, maxLength: 4 }),
-      fc.constantFrom(['in'], ['out'], ['in', 'out']),
+      fc.subarray(['in', 'out'] as const, { minLength: 1 }),
       fc.option(number),
       limit,
       async (who, directions, before, count) => {
-        const found = await readTransfersOf(t.db, who, directions as ('in' | 'out')[], before, count)
+        const found = await readTransfersOf(t.db, who, directions, before, count)
         const wanted = await t.db.query<{ seq: bigint }>(
           `select m.seq from teg.transfers m where m.code is null and m.kind not in ('burn', 'mint', 'genesis_grant')
            and ('out' = any ($2::text[]) and m.from_agent = any ($1::uuid[])
