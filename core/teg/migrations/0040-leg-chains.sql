@@ -17,6 +17,15 @@ with ins as (
 )
 update teg.moves m set to_prev = i.prev from ins i where m.seq = i.seq;
 alter table teg.moves enable trigger refuse_change;
+alter table teg.moves drop constraint moves_legs;
+alter table teg.moves add constraint moves_legs check (
+  case when code is null
+    then amount > 0 and fee >= 0 and fee < amount and (from_seq is null) = (from_no is null)
+      and (to_seq is null) = (to_no is null) and kind <> 'hold'
+      and case kind when 'mint' then from_no is null when 'burn' then to_no is null else to_no is not null end
+    else from_seq is null and to_seq is null end
+  and (to_seq is null) = (to_balance is null) and (from_seq is null) = (from_balance is null)
+  and coalesce(from_prev < seq, from_seq is null) and coalesce(to_prev < seq, to_seq is null));
 update teg.accounts a set last_out = o.last
 from (select m.from_no as no, max(m.seq) as last from teg.moves m where m.from_seq is not null group by m.from_no) o
 where a.no = o.no;
