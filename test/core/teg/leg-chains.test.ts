@@ -143,7 +143,7 @@ test('a ledger that was kept without chains gets the same ones', async () => {
     )
   const kept = await chains()
   await t.db.script(`drop index teg.moves_out; drop index teg.moves_in;
-    alter table teg.moves drop column from_prev, drop column to_prev;
+    alter table teg.moves drop column from_prev, drop column to_prev, add constraint moves_legs check (fee >= 0);
     alter table teg.accounts drop column last_out, drop column last_in;
     create unique index moves_out on teg.moves (from_no, from_seq) where from_seq is not null;
     create unique index moves_in on teg.moves (to_no, to_seq) where to_seq is not null;`)
