@@ -509,21 +509,25 @@ end $$;
   { name: "0040-leg-chains.sql", sql: `-- The legs of an account as two chains, what it paid and what it was paid: each names the ledger number of the one before it
 -- (0: it is the first), the account the last of each. Of sixteen legs one stands in an index, chosen by a hash of its
 -- number: a reader enters a chain there and follows it. Two index entries a transfer were a sixth of all that it cost.
+-- As the gate locks them; whoever still runs the functions of before is refused from here on, and nothing moves.
+lock table teg.accounts, teg.moves in access exclusive mode;
+drop function if exists teg.apply_commands;
+drop function if exists teg.apply_transfers;
 drop index teg.moves_out;
 drop index teg.moves_in;
 alter table teg.accounts add column last_out bigint not null default 0, add column last_in bigint not null default 0;
 alter table teg.moves add column from_prev bigint, add column to_prev bigint;
 alter table teg.moves disable trigger refuse_change;
-with outs as (
-  select m.seq, lag(m.seq, 1, 0::bigint) over (partition by m.from_no order by m.seq) as prev
-  from teg.moves m where m.from_seq is not null
-)
-update teg.moves m set from_prev = o.prev from outs o where m.seq = o.seq;
-with ins as (
-  select m.seq, lag(m.seq, 1, 0::bigint) over (partition by m.to_no order by m.seq) as prev
-  from teg.moves m where m.to_seq is not null
-)
-update teg.moves m set to_prev = i.prev from ins i where m.seq = i.seq;
+update teg.moves m set from_prev = c.from_prev, to_prev = c.to_prev
+from (
+  select l.seq,
+    case when l.from_seq is not null
+      then lag(l.seq, 1, 0::bigint) over (partition by l.from_no, l.from_seq is null order by l.seq) end as from_prev,
+    case when l.to_seq is not null
+      then lag(l.seq, 1, 0::bigint) over (partition by l.to_no, l.to_seq is null order by l.seq) end as to_prev
+  from teg.moves l
+) c
+where m.seq = c.seq and m.code is null;
 alter table teg.moves enable trigger refuse_change;
 alter table teg.moves drop constraint moves_legs;
 alter table teg.moves add constraint moves_legs check (
@@ -545,12 +549,14 @@ create index moves_in on teg.moves (to_no, seq) where to_seq is not null and has
 drop function if exists teg.last_leg(uuid, timestamptz, boolean, bigint);
 ` },
   { name: "0050-keys-by-time.sql", sql: `-- Whether keys that begin with a time have digests that begin with it. Only in a ledger that is born so: where outcomes are
--- kept under other digests, a repeated key would not find its own and would move money again.
+-- kept under other digests, a repeated key would not find its own and would move money again. The gate is told which
+-- digests it is given and refuses the other kind; an older process, which does not tell, no longer finds its functions.
+lock table teg.accounts, teg.moves in access exclusive mode;
+drop function if exists teg.apply_commands;
+drop function if exists teg.apply_transfers;
 alter table teg.meta add column keys_by_time boolean not null default false;
 update teg.meta set keys_by_time = true
-where not exists (select from teg.accounts) and not exists (select from teg.moves)
-  -- No process of an older version can be at work on a database that has just been made.
-  and exists (select from teg.migrations g where g.name = '0001-ledger.sql' and g.applied_at > clock_timestamp() - interval '5 minutes');
+where not exists (select from teg.accounts) and not exists (select from teg.moves);
 ` },
   { name: "ledger/fences.sql", sql: `-- Fences of tasks in the gate. Repeatable.
 -- By command: true where a newer holder of its task has been seen, here or in an earlier batch; null without fence. What
@@ -591,6 +597,7 @@ $$;
 drop function if exists teg.apply_commands;
 create function teg.apply_commands(
   p_now timestamptz,        -- null: the database's clock, read after the locks
+  p_by_time boolean,        -- the kind of digests in p_idem (digest-key.ts): NF001 when it is not this ledger's
   p_minting boolean,        -- whether this TEG's configuration gives it minting authority
   p_accounts uuid[], p_dids text[],  -- accounts named by id, ascending, and by did; distinct, as all these lists are
   p_keys uuid[],            -- keys of agents that spend
@@ -620,7 +627,7 @@ declare
   v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
   v_ids uuid[]; v_nos integer[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
-  v_seq bigint[]; v_out bigint[]; v_in bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[];
+  v_seq bigint[]; v_seq_old bigint[]; v_out bigint[]; v_in bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[];
   v_slot integer[];
   -- What a refund pays back, and the token that a command names, by command.
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
@@ -628,7 +635,7 @@ declare
   -- Tokens that this batch ends, and how; those that it voids because their payers need the funds.
   v_ended uuid[] := '{}'; v_ended_as smallint[] := '{}'; v_void uuid[] := '{}'; v_swept boolean[]; w uuid[];
   v_prior bigint[]; v_prior_hash bigint[]; v_alias integer[];
-  v_freed bigint; v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
+  v_freed bigint; v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer; v_by_time boolean;
   v_stale boolean[]; v_minting boolean; v_treasury numeric; v_linked constant boolean := cardinality(p_linked) > 0;
   g_start integer; g_end integer := 0; g_failed boolean := false; g_spent bigint[];
   -- Outcomes, by command.
@@ -641,7 +648,7 @@ declare
   r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior; r_from_prev bigint[] := r_prior; r_to_prev bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
   s_moved boolean[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
-  v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
+  v_fees bigint := 0; v_issued bigint := 0; v_base bigint; v_void_base bigint;
   op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text; stale boolean;
   amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; want smallint; step bigint; verdict text[];
 begin
@@ -664,15 +671,18 @@ begin
   if cardinality(p_tasks) > 0 then v_stale := teg.pass_fences(p_tasks, p_extra); end if;
   v_now := coalesce(p_now, clock_timestamp());
   v_day := (v_now at time zone 'UTC')::date;
-  -- Under the locks: so the numbers of an account's legs rise.
-  v_base := nextval('teg.ledger_seq');
+  -- Under the locks: so the numbers of an account's legs rise. Holds are voided before what needs their funds.
+  if 0 < any (v_held) then v_void_base := nextval('teg.ledger_seq'); end if;
+  v_seq_old := v_seq; v_base := nextval('teg.ledger_seq');
 
   -- 3. New statements, hence new snapshots: what was committed while this batch waited for its locks is seen.
   select array_agg(f.seq order by c.place), array_agg(f.request_hash order by c.place) into v_prior, v_prior_hash
   from unnest(p_idem) with ordinality as c(idem, place)
   left join lateral (select m.seq, m.request_hash from teg.moves m where m.idem = c.idem limit 1) f on true;
   v_alias := array_fill(0, array[n]);
-  select s.id, s.effective_ppm into v_snap_now, v_ppm_now from teg.fee_snapshots s order by s.settings_version desc limit 1;
+  select s.id, s.effective_ppm, (select m.keys_by_time from teg.meta m) into v_snap_now, v_ppm_now, v_by_time
+  from teg.fee_snapshots s order by s.settings_version desc limit 1;
+  if v_by_time <> p_by_time then raise exception 'teg.meta: keys have other digests here' using errcode = 'NF001'; end if;
   if p_op && array[4, 5, 7, 8, 9, 10, 11]::smallint[] then
     select g.kinds, g.lefts, g.firsts, g.states, g.granted, g.minting, g.treasury
     into v_orig_kind, v_orig_left, v_orig_first, v_token_state, v_granted, v_minting, v_treasury
@@ -858,13 +868,13 @@ begin
   end loop;
 
   -- 5. One write of each kind.
-  if cardinality(v_void) > 0 then perform teg.write_voids(v_void, v_now); end if;
+  if cardinality(v_void) > 0 then perform teg.write_voids(v_void_base, v_void, v_now); end if;
   if v_rows > 0 then
     perform teg.write_transfers(v_base, v_now, p_op, r_state, p_idem, p_hash, v_nos, r_from_slot, r_to_slot, r_amount, r_fee,
       r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_from_prev, r_to_prev, r_ppm, r_snap, r_from_held, r_refund, r_kind,
       p_key, p_memo, p_reference, r_code, r_detail);
   end if;
-  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
+  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
     perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
       s_account, s_sequence, s_status, s_moved);
@@ -1064,6 +1074,7 @@ end $$;
 drop function if exists teg.apply_transfers;
 create function teg.apply_transfers(
   p_now timestamptz,        -- null: the database's clock, read after the locks
+  p_by_time boolean,        -- the kind of digests in p_idem (digest-key.ts): NF001 when it is not this ledger's
   p_accounts uuid[],        -- payers and payees, ascending and distinct
   p_from integer[], p_to integer[],  -- their places
   p_amount bigint[], p_idem uuid[], p_hash bigint[],
@@ -1088,7 +1099,7 @@ declare
   -- The locked accounts, in the order of p_accounts.
   v_at tid[]; v_nos integer[]; v_balance bigint[]; v_held bigint[]; v_room bigint[]; v_seq bigint[]; v_seq_old bigint[];
   v_out bigint[]; v_in bigint[]; v_status smallint[]; v_dids text[]; v_snap integer;
-  v_due boolean; v_fees bigint := 0; v_refused integer := 0; v_changed bigint; v_number bigint;
+  v_due boolean; v_by_time boolean; v_fees bigint := 0; v_refused integer := 0; v_changed bigint; v_number bigint;
   r_from_seq bigint[] := array_fill(null::bigint, array[n]); r_to_seq bigint[] := r_from_seq; r_to_balance bigint[] := r_from_seq;
   r_from_prev bigint[] := r_from_seq; r_to_prev bigint[] := r_from_seq;
   a integer; b integer; amount bigint; fee bigint; payer bigint; payee bigint; step bigint; verdict text[];
@@ -1111,7 +1122,9 @@ begin
     end if;
     o_held := r_from_seq;
   end if;
-  select s.id, s.effective_ppm into v_snap, o_ppm from teg.fee_snapshots s order by s.settings_version desc limit 1;
+  select s.id, s.effective_ppm, (select m.keys_by_time from teg.meta m) into v_snap, o_ppm, v_by_time
+  from teg.fee_snapshots s order by s.settings_version desc limit 1;
+  if v_by_time <> p_by_time then raise exception 'teg.meta: keys have other digests here' using errcode = 'NF001'; end if;
 
   -- Under the locks: so the numbers of an account's legs rise.
   o_base := nextval('teg.ledger_seq'); v_number := o_base - 1;
@@ -1197,16 +1210,17 @@ begin
   end if;
 end $$;
 
--- Legs of a chain from a number on, newest first; 0 and null: none. Without \`p_all\` only movements between two agents.
-create or replace function teg.walk_legs(p_no integer, p_out boolean, p_first bigint, p_since timestamptz, p_all boolean,
-  p_limit integer)
+-- Legs of a chain from a number on and not below a floor, newest first; 0 and null: none. Without \`p_all\` only movements between two agents.
+drop function if exists teg.walk_legs;
+create function teg.walk_legs(p_no integer, p_out boolean, p_first bigint, p_since timestamptz, p_all boolean,
+  p_limit integer, p_floor bigint)
 returns setof teg.moves language plpgsql stable set enable_seqscan = off as $$
 declare
   m teg.moves;
   v_seq bigint := p_first;
   v_left integer := p_limit;
 begin
-  while v_seq > 0 and v_left > 0 loop
+  while v_seq > 0 and v_seq >= p_floor and v_left > 0 loop
     select t.* into m from teg.moves t where t.seq = v_seq;
     if p_no is distinct from (case when p_out then m.from_no else m.to_no end) then
       raise exception 'teg.moves: % is no leg of account %', v_seq, p_no using errcode = 'data_corrupted';
@@ -1246,8 +1260,12 @@ begin
   end loop;
   v_end := coalesce(v_end, (select case when p_out then a.last_out else a.last_in end from teg.accounts a where a.no = p_no));
   while v_end > 0 loop
-    select m.created_at as at, case when p_out then m.from_prev else m.to_prev end as prev into l
+    select m.created_at as at, case when p_out then m.from_prev else m.to_prev end as prev,
+      case when p_out then m.from_no else m.to_no end as no into l
     from teg.moves m where m.seq = v_end;
+    if l.no is distinct from p_no then
+      raise exception 'teg.moves: % is no leg of account %', v_end, p_no using errcode = 'data_corrupted';
+    end if;
     exit when (p_before is null or v_end < p_before) and (p_at is null or l.at <= p_at);
     v_end := l.prev;
   end loop;
@@ -1554,16 +1572,15 @@ begin
 end $$;
 
 -- Voids tokens whose time is over, under a block of numbers of their own, before the batch that needs their funds.
-create or replace function teg.write_voids(p_tokens uuid[], p_now timestamptz)
+drop function if exists teg.write_voids;
+create function teg.write_voids(p_base bigint, p_tokens uuid[], p_now timestamptz)
 returns void language plpgsql as $$
-declare
-  v_base constant bigint := nextval('teg.ledger_seq');
 begin
   insert into teg.token_steps (seq, token, issued, payer, payee, status, created_at)
-  select v_base + u.place - 1, k.id, k.seq, k.payer, k.payee, 4, p_now
+  select p_base + u.place - 1, k.id, k.seq, k.payer, k.payee, 4, p_now
   from unnest(p_tokens) with ordinality as u(id, place) join teg.tokens k on k.id = u.id;
   delete from teg.open_tokens o where o.token = any (p_tokens);
-  insert into teg.outbox (base, events) values (v_base, cardinality(p_tokens));
+  insert into teg.outbox (base, events) values (p_base, cardinality(p_tokens));
 end $$;
 
 -- Numbers of tokens that \`p_agents\` (null: all) issued or may redeem, by state as a moment shows it, newest first.
@@ -1623,25 +1640,32 @@ begin
   where c.state < 2;
 end $$;
 
+-- An account whose legs are no longer those that were read under its lock is a fork of its history: nothing may stand then.
 drop function if exists teg.write_accounts;
-create function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq bigint[],
+create function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq_old bigint[], p_seq bigint[],
   p_out bigint[], p_in bigint[], p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
 returns void language plpgsql as $$
+declare
+  v_changed bigint;
 begin
   if p_holds then
     update teg.accounts acc
     set balance = u.balance, held = u.held, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status,
       status_sequence = u.status_seq
-    from unnest(p_ids, p_balance, p_held, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
-      as u(id, balance, held, seq, last_out, last_in, status, status_seq, dirty)
-    where acc.id = u.id and u.dirty;
-    return;
+    from unnest(p_ids, p_balance, p_held, p_seq_old, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
+      as u(id, balance, held, seq_old, seq, last_out, last_in, status, status_seq, dirty)
+    where acc.id = u.id and acc.seq = u.seq_old and u.dirty;
+  else
+    update teg.accounts acc
+    set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status, status_sequence = u.status_seq
+    from unnest(p_ids, p_balance, p_seq_old, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
+      as u(id, balance, seq_old, seq, last_out, last_in, status, status_seq, dirty)
+    where acc.id = u.id and acc.seq = u.seq_old and u.dirty;
   end if;
-  update teg.accounts acc
-  set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status, status_sequence = u.status_seq
-  from unnest(p_ids, p_balance, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
-    as u(id, balance, seq, last_out, last_in, status, status_seq, dirty)
-  where acc.id = u.id and u.dirty;
+  get diagnostics v_changed = row_count;
+  if v_changed <> cardinality(array_positions(p_dirty, true)) then
+    raise exception 'teg.accounts: a locked row has changed' using errcode = 'data_corrupted';
+  end if;
 end $$;
 
 -- What only some batches write: grants, tokens and their ends, what was issued and destroyed, status changes that took effect.

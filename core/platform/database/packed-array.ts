@@ -60,7 +60,11 @@ function packed<T>(
   return bytes
 }
 
-const NIBBLES = new Uint8Array(128).map((_, code) => Number.parseInt(String.fromCharCode(code), 16) || 0)
+const NO_DIGIT = 0xff
+const NIBBLES = new Uint8Array(128).map((_, code) => {
+  const nibble = Number.parseInt(String.fromCharCode(code), 16)
+  return Number.isNaN(nibble) ? NO_DIGIT : nibble
+})
 const DIGITS = 36
 
 /** By hand: cutting the text and Buffer's own hex took longer. */
@@ -68,9 +72,10 @@ function writeUuid(view: DataView, uuid: string, at: number): void {
   let to = at
   for (let i = 0; i < DIGITS; i += 2) {
     if (i === 8 || i === 13 || i === 18 || i === 23) i++
-    view.setUint8(
-      to++,
-      ((NIBBLES[uuid.charCodeAt(i)] as number) << 4) | (NIBBLES[uuid.charCodeAt(i + 1)] as number),
-    )
+    const high = NIBBLES[uuid.charCodeAt(i)] ?? NO_DIGIT
+    const low = NIBBLES[uuid.charCodeAt(i + 1)] ?? NO_DIGIT
+    if ((high | low) === NO_DIGIT) throw new TypeError(`${JSON.stringify(uuid)} is no UUID`)
+    view.setUint8(to++, (high << 4) | low)
   }
+  if (uuid.length !== DIGITS) throw new TypeError(`${JSON.stringify(uuid)} is no UUID`)
 }

@@ -38,7 +38,7 @@ export function makeShortWay(): ShortWay {
     const names = batch.accounts.map((account) => dids.get(account))
     const unnamed = names.flatMap((name, i) => (name === undefined ? i + 1 : []))
     try {
-      const row = await applyPlain(db, time, batch, unnamed)
+      const row = await applyPlain(db, time, digestKey.byTime, batch, unnamed)
       if (row.o_base === null) return null
       nextDetour = Math.max(DETOUR_MIN, nextDetour >> 1)
       for (const [i, place] of unnamed.entries()) {

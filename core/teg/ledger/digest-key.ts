@@ -10,7 +10,10 @@ export function digestOf(text: string): string {
 }
 
 /** Digests of scope and key, which together name an outcome for ever. */
-export type DigestKey = (scope: string, key: string) => string
+export interface DigestKey {
+  (scope: string, key: string): string
+  readonly byTime: boolean
+}
 
 const TIMED = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/
 
@@ -20,9 +23,14 @@ const TIMED = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{
  * index, where those of random keys cost a page each. Who searches for two keys with one digest finds them among his
  * own (2^40 tries and a time), and is answered as if he had used one key twice.
  */
-export const digestKeyOf =
-  (isByTime: boolean): DigestKey =>
-  (scope, key) => {
-    const digest = digestOf(`${scope}\n${key}`)
-    return isByTime && TIMED.test(key) ? `${key.slice(0, 13)}${digest.slice(13)}` : digest
-  }
+export const digestKeyOf = (byTime: boolean): DigestKey =>
+  Object.assign(
+    (scope: string, key: string) => {
+      const digest = digestOf(`${scope}\n${key}`)
+      return byTime && TIMED.test(key) ? `${key.slice(0, 13)}${digest.slice(13)}` : digest
+    },
+    { byTime },
+  )
+
+/** SQLSTATE of a gate that was given digests of the other kind: the database is another one than before. */
+export const OTHER_DIGESTS = 'NF001'

@@ -5,6 +5,7 @@
 drop function if exists teg.apply_commands;
 create function teg.apply_commands(
   p_now timestamptz,        -- null: the database's clock, read after the locks
+  p_by_time boolean,        -- the kind of digests in p_idem (digest-key.ts): NF001 when it is not this ledger's
   p_minting boolean,        -- whether this TEG's configuration gives it minting authority
   p_accounts uuid[], p_dids text[],  -- accounts named by id, ascending, and by did; distinct, as all these lists are
   p_keys uuid[],            -- keys of agents that spend
@@ -34,7 +35,7 @@ declare
   v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
   v_ids uuid[]; v_nos integer[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
-  v_seq bigint[]; v_out bigint[]; v_in bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[];
+  v_seq bigint[]; v_seq_old bigint[]; v_out bigint[]; v_in bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[];
   v_slot integer[];
   -- What a refund pays back, and the token that a command names, by command.
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
@@ -42,7 +43,7 @@ declare
   -- Tokens that this batch ends, and how; those that it voids because their payers need the funds.
   v_ended uuid[] := '{}'; v_ended_as smallint[] := '{}'; v_void uuid[] := '{}'; v_swept boolean[]; w uuid[];
   v_prior bigint[]; v_prior_hash bigint[]; v_alias integer[];
-  v_freed bigint; v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer;
+  v_freed bigint; v_spent bigint[]; v_granted bigint; v_ppm_now integer; v_snap_now bigint; v_snap bigint; v_snap_ppm integer; v_by_time boolean;
   v_stale boolean[]; v_minting boolean; v_treasury numeric; v_linked constant boolean := cardinality(p_linked) > 0;
   g_start integer; g_end integer := 0; g_failed boolean := false; g_spent bigint[];
   -- Outcomes, by command.
@@ -55,7 +56,7 @@ declare
   r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior; r_from_prev bigint[] := r_prior; r_to_prev bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
   s_moved boolean[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
-  v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
+  v_fees bigint := 0; v_issued bigint := 0; v_base bigint; v_void_base bigint;
   op smallint; a integer; b integer; j integer; k integer; f integer; x json; q json; kind text; stale boolean;
   amount bigint; fee bigint; ppm integer; snap bigint; keep boolean; want smallint; step bigint; verdict text[];
 begin
@@ -78,15 +79,18 @@ begin
   if cardinality(p_tasks) > 0 then v_stale := teg.pass_fences(p_tasks, p_extra); end if;
   v_now := coalesce(p_now, clock_timestamp());
   v_day := (v_now at time zone 'UTC')::date;
-  -- Under the locks: so the numbers of an account's legs rise.
-  v_base := nextval('teg.ledger_seq');
+  -- Under the locks: so the numbers of an account's legs rise. Holds are voided before what needs their funds.
+  if 0 < any (v_held) then v_void_base := nextval('teg.ledger_seq'); end if;
+  v_seq_old := v_seq; v_base := nextval('teg.ledger_seq');
 
   -- 3. New statements, hence new snapshots: what was committed while this batch waited for its locks is seen.
   select array_agg(f.seq order by c.place), array_agg(f.request_hash order by c.place) into v_prior, v_prior_hash
   from unnest(p_idem) with ordinality as c(idem, place)
   left join lateral (select m.seq, m.request_hash from teg.moves m where m.idem = c.idem limit 1) f on true;
   v_alias := array_fill(0, array[n]);
-  select s.id, s.effective_ppm into v_snap_now, v_ppm_now from teg.fee_snapshots s order by s.settings_version desc limit 1;
+  select s.id, s.effective_ppm, (select m.keys_by_time from teg.meta m) into v_snap_now, v_ppm_now, v_by_time
+  from teg.fee_snapshots s order by s.settings_version desc limit 1;
+  if v_by_time <> p_by_time then raise exception 'teg.meta: keys have other digests here' using errcode = 'NF001'; end if;
   if p_op && array[4, 5, 7, 8, 9, 10, 11]::smallint[] then
     select g.kinds, g.lefts, g.firsts, g.states, g.granted, g.minting, g.treasury
     into v_orig_kind, v_orig_left, v_orig_first, v_token_state, v_granted, v_minting, v_treasury
@@ -272,13 +276,13 @@ begin
   end loop;
 
   -- 5. One write of each kind.
-  if cardinality(v_void) > 0 then perform teg.write_voids(v_void, v_now); end if;
+  if cardinality(v_void) > 0 then perform teg.write_voids(v_void_base, v_void, v_now); end if;
   if v_rows > 0 then
     perform teg.write_transfers(v_base, v_now, p_op, r_state, p_idem, p_hash, v_nos, r_from_slot, r_to_slot, r_amount, r_fee,
       r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_from_prev, r_to_prev, r_ppm, r_snap, r_from_held, r_refund, r_kind,
       p_key, p_memo, p_reference, r_code, r_detail);
   end if;
-  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
+  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
     perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
       s_account, s_sequence, s_status, s_moved);

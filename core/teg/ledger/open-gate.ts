@@ -5,7 +5,7 @@ import type { Log } from '#core/platform/log.ts'
 import { COMMANDS_MAX, isLinked, type Outcome } from '#core/wire/teg.ts'
 import { makeShortWay, type ShortWay } from './apply-transfers.ts'
 import { buildOutcomes, tokensOf } from './build-outcomes.ts'
-import { type DigestKey, digestKeyOf } from './digest-key.ts'
+import { type DigestKey, digestKeyOf, OTHER_DIGESTS } from './digest-key.ts'
 import { encodeCommands, type ParsedCommand } from './encode-commands.ts'
 import { isPlain, type PlainTransfer } from './encode-transfers.ts'
 import { fail } from './errors.ts'
@@ -50,7 +50,7 @@ export interface GateOptions {
 interface Inside extends GateOptions {
   readonly shortWay: ShortWay
   /** Of this ledger; known once it has been asked. */
-  digestKey?: DigestKey
+  digestKey?: DigestKey | undefined
 }
 
 /** Opens the gate of a process. */
@@ -178,6 +178,7 @@ async function applyWithRetries(options: Inside, commands: readonly ParsedComman
       return await apply(options, commands)
     } catch (error) {
       if (attempt >= TRIES_MAX || !isPassing(error)) throw error
+      if ((error as { code?: string }).code === OTHER_DIGESTS) options.digestKey = undefined
     }
   }
 }
@@ -195,6 +196,7 @@ function isPassing(error: unknown): boolean {
   return (
     code === '40P01' ||
     code === '40001' ||
+    code === OTHER_DIGESTS ||
     violates(error, 'moves_idem') ||
     violates(error, 'grants_pkey') ||
     lostConnection(error)
@@ -214,7 +216,13 @@ async function apply(options: Inside, commands: readonly ParsedCommand[]): Promi
     if (outcomes) return outcomes
   }
   const batch = encodeCommands(commands, options.newId, digestKey)
-  const rows = await applyCommands(options.db, options.clock.fixed, options.minting ?? false, batch)
+  const rows = await applyCommands(
+    options.db,
+    options.clock.fixed,
+    digestKey.byTime,
+    options.minting ?? false,
+    batch,
+  )
   const seqs = rows.filter((row) => row.o_state === 3).map((row) => row.o_prior as bigint)
   const priors = new Map(
     (seqs.length > 0 ? await readOutcomes(options.db, seqs) : []).map((row) => [row.seq, row]),

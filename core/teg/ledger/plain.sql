@@ -5,6 +5,7 @@
 drop function if exists teg.apply_transfers;
 create function teg.apply_transfers(
   p_now timestamptz,        -- null: the database's clock, read after the locks
+  p_by_time boolean,        -- the kind of digests in p_idem (digest-key.ts): NF001 when it is not this ledger's
   p_accounts uuid[],        -- payers and payees, ascending and distinct
   p_from integer[], p_to integer[],  -- their places
   p_amount bigint[], p_idem uuid[], p_hash bigint[],
@@ -29,7 +30,7 @@ declare
   -- The locked accounts, in the order of p_accounts.
   v_at tid[]; v_nos integer[]; v_balance bigint[]; v_held bigint[]; v_room bigint[]; v_seq bigint[]; v_seq_old bigint[];
   v_out bigint[]; v_in bigint[]; v_status smallint[]; v_dids text[]; v_snap integer;
-  v_due boolean; v_fees bigint := 0; v_refused integer := 0; v_changed bigint; v_number bigint;
+  v_due boolean; v_by_time boolean; v_fees bigint := 0; v_refused integer := 0; v_changed bigint; v_number bigint;
   r_from_seq bigint[] := array_fill(null::bigint, array[n]); r_to_seq bigint[] := r_from_seq; r_to_balance bigint[] := r_from_seq;
   r_from_prev bigint[] := r_from_seq; r_to_prev bigint[] := r_from_seq;
   a integer; b integer; amount bigint; fee bigint; payer bigint; payee bigint; step bigint; verdict text[];
@@ -52,7 +53,9 @@ begin
     end if;
     o_held := r_from_seq;
   end if;
-  select s.id, s.effective_ppm into v_snap, o_ppm from teg.fee_snapshots s order by s.settings_version desc limit 1;
+  select s.id, s.effective_ppm, (select m.keys_by_time from teg.meta m) into v_snap, o_ppm, v_by_time
+  from teg.fee_snapshots s order by s.settings_version desc limit 1;
+  if v_by_time <> p_by_time then raise exception 'teg.meta: keys have other digests here' using errcode = 'NF001'; end if;
 
   -- Under the locks: so the numbers of an account's legs rise.
   o_base := nextval('teg.ledger_seq'); v_number := o_base - 1;

@@ -33,11 +33,12 @@ export async function readKeysByTime(db: Queryable): Promise<boolean> {
 export function applyCommands(
   db: Queryable,
   time: Date | null,
+  byTime: boolean,
   minting: boolean,
   batch: GateArrays,
 ): Promise<GateRow[]> {
   return db.query<GateRow>(
-    `select * from teg.apply_commands($1::timestamptz, $2::boolean, $3::uuid[], $4::text[], $5::uuid[], $6::text[],
+    `select * from teg.apply_commands($1::timestamptz, $19::boolean, $2::boolean, $3::uuid[], $4::text[], $5::uuid[], $6::text[],
        $7::smallint[], $8::uuid[], $9::bigint[], $10::text[], $11::integer[], $12::boolean[], $13::integer[], $14::integer[],
        $15::bigint[], $16::text[], $17::text[], $18::text[])`,
     [
@@ -59,6 +60,7 @@ export function applyCommands(
       batch.memo,
       batch.reference,
       batch.extra,
+      byTime,
     ],
   )
 }
@@ -81,13 +83,14 @@ export interface PlainRow {
 export async function applyPlain(
   db: Queryable,
   time: Date | null,
+  byTime: boolean,
   batch: PlainBatch,
   unnamed: readonly number[],
 ): Promise<PlainRow> {
   const { accounts, from, to, amount, idem, hash, memo, reference } = batch
   const rows = await db.query<PlainRow>(
     `select p.o_base, p.o_at, p.o_ppm, p.o_fee::text, p.o_balance::text, p.o_held::text, p.o_code, p.o_detail, p.o_dids
-     from teg.apply_transfers($1::timestamptz, $2::uuid[], $3::integer[], $4::integer[], $5::bigint[], $6::uuid[],
+     from teg.apply_transfers($1::timestamptz, $11::boolean, $2::uuid[], $3::integer[], $4::integer[], $5::bigint[], $6::uuid[],
        $7::bigint[], $8::text[], $9::text[], $10::integer[]) p`,
     [
       time,
@@ -100,6 +103,7 @@ export async function applyPlain(
       memo,
       reference,
       packIntegers(unnamed),
+      byTime,
     ],
   )
   return rows[0] as PlainRow
@@ -192,13 +196,19 @@ export function readTransfersOf(
   return named(
     db.query<TransferRow>(
       `with chains as materialized (
-         select a.no, d.way = 'out' as is_out from (select distinct unnest($1::uuid[]) as id) w
+         select a.no, d.way = 'out' as is_out, case when d.way = 'out' then a.last_out else a.last_in end as last
+         from (select distinct unnest($1::uuid[]) as id) w
          join teg.accounts a on a.id = w.id cross join unnest($2::text[]) as d(way)
+       ), heads as materialized (
+         select c.no, c.is_out, l.seq from chains c
+         cross join lateral teg.walk_legs(c.no, c.is_out,
+           case when $3::bigint is null then c.last else teg.find_leg(c.no, c.is_out, $3, null) end, null, false, 1, 0) l
+       ), floor as (  -- so many transfers begin here that none below it is asked for
+         select coalesce((select h.seq from heads h group by h.seq order by h.seq desc offset $4::integer - 1 limit 1), 0) as seq
        ), newest as materialized (
-         select distinct l.seq from chains c
-         cross join lateral teg.walk_legs(c.no, c.is_out, teg.find_leg(c.no, c.is_out, $3::bigint, null), null, false,
-           $4::integer) l
-         order by l.seq desc limit $4::integer)
+         select distinct l.seq from floor f join heads h on h.seq >= f.seq
+         cross join lateral teg.walk_legs(h.no, h.is_out, h.seq, null, false, $4, f.seq) l
+         order by l.seq desc limit $4)
        select ${TRANSFER} from newest f join teg.transfers t on t.seq = f.seq order by t.seq desc`,
       [agents, directions, before, limit],
     ),
@@ -238,7 +248,7 @@ export async function readAccountAt(db: Queryable, agent: string, at: Date): Pro
            and (s.created_at is null or s.created_at > $2)), 0)::bigint as held,
        0::bigint as staked, 0::bigint as unbonding
      from teg.accounts a cross join lateral (
-       select teg.find_leg(a.no, true, null, $2::timestamptz) as paid, teg.find_leg(a.no, false, null, $2) as received) l
+       select teg.find_leg(a.no, true, null, $2::timestamptz) as paid, teg.find_leg(a.no, false, null, $2) as received offset 0) l
      where a.id = $1::uuid`,
     [agent, at],
   )
@@ -273,10 +283,10 @@ export async function readLegs(
      ), legs as (
        select o.from_seq as account_seq, o.seq, o.id, o.kind, true as outward, o.amount, o.fee, o.to_no as other,
          o.from_balance as balance_after, o.created_at
-       from account a cross join lateral teg.walk_legs(a.no, true, a.paid, $2::timestamptz, true, $5::integer) o
+       from account a cross join lateral teg.walk_legs(a.no, true, a.paid, $2::timestamptz, true, $5::integer, 0) o
        union all
        select i.to_seq, i.seq, i.id, i.kind, false, i.amount - i.fee, 0, i.from_no, i.to_balance, i.created_at
-       from account a cross join lateral teg.walk_legs(a.no, false, a.received, $2, true, $5) i
+       from account a cross join lateral teg.walk_legs(a.no, false, a.received, $2, true, $5, 0) i
      ), newest as materialized (select * from legs l order by l.seq desc limit $5)
      select l.account_seq, l.seq, l.id as transfer_id, l.kind::text as kind, l.outward, l.amount, l.fee,
        (select acc.did from teg.accounts acc where acc.no = l.other) as counterparty_did, l.balance_after, l.created_at

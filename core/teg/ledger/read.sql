@@ -24,16 +24,17 @@ begin
   end if;
 end $$;
 
--- Legs of a chain from a number on, newest first; 0 and null: none. Without `p_all` only movements between two agents.
-create or replace function teg.walk_legs(p_no integer, p_out boolean, p_first bigint, p_since timestamptz, p_all boolean,
-  p_limit integer)
+-- Legs of a chain from a number on and not below a floor, newest first; 0 and null: none. Without `p_all` only movements between two agents.
+drop function if exists teg.walk_legs;
+create function teg.walk_legs(p_no integer, p_out boolean, p_first bigint, p_since timestamptz, p_all boolean,
+  p_limit integer, p_floor bigint)
 returns setof teg.moves language plpgsql stable set enable_seqscan = off as $$
 declare
   m teg.moves;
   v_seq bigint := p_first;
   v_left integer := p_limit;
 begin
-  while v_seq > 0 and v_left > 0 loop
+  while v_seq > 0 and v_seq >= p_floor and v_left > 0 loop
     select t.* into m from teg.moves t where t.seq = v_seq;
     if p_no is distinct from (case when p_out then m.from_no else m.to_no end) then
       raise exception 'teg.moves: % is no leg of account %', v_seq, p_no using errcode = 'data_corrupted';
@@ -73,8 +74,12 @@ begin
   end loop;
   v_end := coalesce(v_end, (select case when p_out then a.last_out else a.last_in end from teg.accounts a where a.no = p_no));
   while v_end > 0 loop
-    select m.created_at as at, case when p_out then m.from_prev else m.to_prev end as prev into l
+    select m.created_at as at, case when p_out then m.from_prev else m.to_prev end as prev,
+      case when p_out then m.from_no else m.to_no end as no into l
     from teg.moves m where m.seq = v_end;
+    if l.no is distinct from p_no then
+      raise exception 'teg.moves: % is no leg of account %', v_end, p_no using errcode = 'data_corrupted';
+    end if;
     exit when (p_before is null or v_end < p_before) and (p_at is null or l.at <= p_at);
     v_end := l.prev;
   end loop;

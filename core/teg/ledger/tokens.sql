@@ -97,16 +97,15 @@ begin
 end $$;
 
 -- Voids tokens whose time is over, under a block of numbers of their own, before the batch that needs their funds.
-create or replace function teg.write_voids(p_tokens uuid[], p_now timestamptz)
+drop function if exists teg.write_voids;
+create function teg.write_voids(p_base bigint, p_tokens uuid[], p_now timestamptz)
 returns void language plpgsql as $$
-declare
-  v_base constant bigint := nextval('teg.ledger_seq');
 begin
   insert into teg.token_steps (seq, token, issued, payer, payee, status, created_at)
-  select v_base + u.place - 1, k.id, k.seq, k.payer, k.payee, 4, p_now
+  select p_base + u.place - 1, k.id, k.seq, k.payer, k.payee, 4, p_now
   from unnest(p_tokens) with ordinality as u(id, place) join teg.tokens k on k.id = u.id;
   delete from teg.open_tokens o where o.token = any (p_tokens);
-  insert into teg.outbox (base, events) values (v_base, cardinality(p_tokens));
+  insert into teg.outbox (base, events) values (p_base, cardinality(p_tokens));
 end $$;
 
 -- Numbers of tokens that `p_agents` (null: all) issued or may redeem, by state as a moment shows it, newest first.

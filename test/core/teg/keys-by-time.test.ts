@@ -2,8 +2,11 @@
 import { expect, test } from 'vitest'
 import { migrate } from '#core/platform/database/migrate.ts'
 import { openPglite } from '#core/platform/database/pglite.ts'
+import { silentLog } from '#core/platform/log.ts'
 import { digestKeyOf, digestOf } from '#core/teg/ledger/digest-key.ts'
+import { type Gate, openGate } from '#core/teg/ledger/open-gate.ts'
 import { migrations } from '#core/teg/migrations.generated.ts'
+import { Command } from '#core/wire/teg.ts'
 import { newAgent, startTeg, transfer } from '#test/support/teg.ts'
 import { makeKey } from '../../../sdk/src/make-key.ts'
 
@@ -89,18 +92,30 @@ test.each([
   }
 })
 
-test('an empty database that was made some time ago may be at work under an older version: it stays as it was', async () => {
-  const db = await openPglite()
-  try {
-    await migrate(
-      db,
-      'teg',
-      migrations.filter(({ name }) => /^00[0-4]/.test(name)),
-    )
-    await db.query(`update teg.migrations set applied_at = applied_at - interval '1 hour'`)
-    await migrate(db, 'teg', migrations)
-    expect(await db.query('select m.keys_by_time from teg.meta m')).toEqual([{ keys_by_time: false }])
-  } finally {
-    await db.close()
-  }
-})
+test.each([true, false])(
+  'a gate under which a ledger of the other kind is restored asks anew and moves nothing twice (short way: %s)',
+  async (short) => {
+    const t = await startTeg()
+    const [from, to] = [await t.open('10'), await t.open()]
+    const gateOf = () => openGate({ db: t.db, clock: t.clock, newId: newAgent, log: silentLog, short })
+    const stale = gateOf()
+    const send = async (gate: Gate, key: string) =>
+      (await gate.post([Command.parse(transfer(from, to, '1', { key }))]))[0]
+    const keys = [makeKey(1_800_000_000_000), makeKey(1_800_000_000_001)] as const
+    await send(stale, makeKey(1_700_000_000_000))
+    await t.db.query('update teg.meta set keys_by_time = false')
+    const first = await send(gateOf(), keys[0])
+    expect(first).toMatchObject({ ok: true, replayed: false })
+    expect(await send(stale, keys[0])).toMatchObject({
+      replayed: true,
+      transfer: { id: first?.transfer?.id },
+    })
+    await t.db.query('update teg.meta set keys_by_time = true')
+    const second = await send(gateOf(), keys[1])
+    expect(await send(stale, keys[1])).toMatchObject({
+      replayed: true,
+      transfer: { id: second?.transfer?.id },
+    })
+    expect(await t.available(from)).toBe('7')
+  },
+)

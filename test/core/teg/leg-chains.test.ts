@@ -148,7 +148,9 @@ test('a ledger that was kept without chains gets the same ones', async () => {
     create unique index moves_out on teg.moves (from_no, from_seq) where from_seq is not null;
     create unique index moves_in on teg.moves (to_no, to_seq) where to_seq is not null;`)
   const { sql } = migrations.find(({ name }) => name === '0040-leg-chains.sql') as { sql: string }
-  for (const statement of splitStatements(sql)) await t.db.query(statement)
+  await t.db.transaction(async (tx) => {
+    for (const statement of splitStatements(sql)) await tx.query(statement)
+  })
   expect(await chains()).toEqual(kept)
   expect(await findFaults(t.db)).toEqual([])
 })

@@ -174,6 +174,18 @@ describe('expiry', () => {
     expect(await findFaults(t.db)).toEqual([])
   })
 
+  test('the void of a hold has a lower number than the transfer that needed its funds', async () => {
+    const [payer, payee] = await pair()
+    await issue(payer, payee, '8', 1)
+    t.clock.advance(1000)
+    const { transfer: made } = await t.run(transfer(payer, payee, '9'))
+    const rows = await t.db.query<{ rises: boolean }>(
+      `select s.seq < teg.seq_of($2::uuid) as rises from teg.token_steps s where s.payer = $1 and s.status = 4`,
+      [payer, made?.id],
+    )
+    expect(rows).toEqual([{ rises: true }])
+  })
+
   test('at most a hundred holds are voided for one command', async () => {
     const [payer, payee] = await pair('15')
     await t.client.commands(

@@ -2,20 +2,20 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { digestKeyOf } from '#core/teg/ledger/digest-key.ts'
+import { readKeysByTime } from '#core/teg/ledger/queries.ts'
 import type { KillWorld } from './kill-series.ts'
 import { findFaults } from './ledger-faults.ts'
 
 const JOURNAL_MAX_MS = 60_000
 const UUID = /^[0-9a-f-]{36}$/
 
-/** The gate's digest of scope and key. */
-const idemOf = ({ from, key }: { from: string; key: string }) => digestKeyOf(true)(from, key)
-
 /** Every acknowledged transfer is there, none twice, a refusal stays one, and each movement has one event. */
 export async function expectExact(world: KillWorld): Promise<void> {
   expect(await world.retryAll()).toEqual([])
   expect(world.strays).toEqual([])
   const { sent, db } = world
+  const digestKey = digestKeyOf(await readKeysByTime(db))
+  const idemOf = ({ from, key }: { from: string; key: string }) => digestKey(from, key)
   const rows = await db.query<{
     idem: string
     id: string
