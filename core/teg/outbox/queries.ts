@@ -1,6 +1,7 @@
 /** Statements of the numbered outbox. */
 import type { Queryable } from '#core/platform/database/database.ts'
 import type { TransferRow } from '../ledger/queries.ts'
+import { idOf } from '../ledger/rules.ts'
 
 /** Batches numbered in one go. */
 const BATCHES_MAX = 10_000
@@ -8,6 +9,82 @@ const BATCHES_MAX = 10_000
 /** Gives committed batches their numbers. */
 export async function numberOutbox(db: Queryable): Promise<void> {
   await db.query('select teg.number_outbox($1::integer)', [BATCHES_MAX])
+}
+
+/** The part of a batch's events that lies in a page. */
+export interface Piece {
+  base: bigint
+  /** Number of its first event in the page, how many of the batch come before that one, and how many are in the page. */
+  number: bigint
+  skip: number
+  count: number
+  /** Some of the batch's events are of payment tokens; else all are movements. */
+  mixed: boolean
+}
+
+/** A batch's 5000 ledger numbers have three events each at most: it reaches no further than that behind a page. */
+const EVENTS_MAX = 15_000
+
+/** The pieces of the page behind a number, in order. */
+export function readPieces(db: Queryable, after: bigint, limit: number): Promise<Piece[]> {
+  return db.query<Piece>(
+    `select b.base, greatest(b.number_first, $1::bigint + 1) as number,
+       greatest($1 + 1 - b.number_first, 0)::integer as skip,
+       (least(b.number_last, $1 + $2::integer) - greatest(b.number_first, $1 + 1) + 1)::integer as count,
+       exists (select from teg.tokens k where k.seq >= b.base and k.seq < b.base + 5000)
+         or exists (select from teg.token_steps s where s.seq >= b.base and s.seq < b.base + 5000) as mixed
+     from teg.outbox_numbered b
+     where b.number_last > $1 and b.number_last <= $1 + $2 + ${EVENTS_MAX} and b.number_first <= $1 + $2
+     order by b.number_last`,
+    [after, limit],
+  )
+}
+
+/** What an event is made from. */
+export type MovementRow = Pick<
+  TransferRow,
+  | 'seq'
+  | 'id'
+  | 'kind'
+  | 'key'
+  | 'from_agent'
+  | 'from_did'
+  | 'to_agent'
+  | 'to_did'
+  | 'amount'
+  | 'fee'
+  | 'fee_ppm'
+  | 'memo'
+  | 'reference'
+  | 'refund_of'
+  | 'created_at'
+> & {
+  /** Place of its piece, from 1. */
+  place: number
+}
+
+/**
+ * Movements of pieces that hold nothing else, in order. Names are looked up one by one: joins would read all accounts
+ * where the tables are young.
+ */
+export async function readPlainPieces(db: Queryable, pieces: readonly Piece[]): Promise<MovementRow[]> {
+  const rows = await db.query<MovementRow>(
+    `select u.place::integer as place, m.seq, m.id, m.kind::text as kind, m.key, p.id as from_agent, p.did as from_did,
+       q.id as to_agent, q.did as to_did, m.amount, m.fee, m.fee_ppm, m.memo, m.reference, m.refund_of, m.created_at
+     from unnest($1::bigint[], $2::integer[], $3::integer[]) with ordinality as u(base, skip, count, place)
+     cross join lateral (select w.* from teg.moves w where w.seq >= u.base and w.seq < u.base + 5000 and w.code is null
+       order by w.seq offset u.skip limit u.count) m
+     left join lateral (select a.id, a.did from teg.accounts a where a.no = m.from_no limit 1) p on true
+     left join lateral (select a.id, a.did from teg.accounts a where a.no = m.to_no limit 1) q on true
+     order by u.place, m.seq`,
+    [
+      pieces.map(({ base }) => base),
+      pieces.map(({ skip }) => skip),
+      pieces.map(({ count }) => count),
+    ],
+  )
+  for (const row of rows) row.id ??= idOf(row.seq, row.created_at)
+  return rows
 }
 
 /** An event's number, the ledger number of its fact, and what of it: 0 the movement, 1 a token's issue, 2 a token's end. */
@@ -24,16 +101,13 @@ const EVENTS = `select e.seq, e.what, b.number_first - 1 + row_number() over (or
          union all select k.seq, 1 from teg.tokens k where k.seq >= b.base and k.seq < b.base + 5000
          union all select s.seq, 2 from teg.token_steps s where s.seq >= b.base and s.seq < b.base + 5000) e`
 
-/** Events after a number, in order. */
-export function readEventKeys(db: Queryable, after: bigint, limit: number): Promise<EventKey[]> {
+/** The events of a piece, in order. */
+export function readMixedPiece(db: Queryable, { number, skip, base, count }: Piece): Promise<EventKey[]> {
   return db.query<EventKey>(
     `select n.number, n.seq, n.what
-     from (select b.number_last, b.number_first, b.base from teg.outbox_numbered b
-       where b.number_last > $1::bigint and b.number_first <= $1::bigint + $2::integer
-       order by b.number_last limit $2::integer) b
-     cross join lateral (${EVENTS}) n
-     where n.number > $1::bigint order by n.number limit $2::integer`,
-    [after, limit],
+     from (select $1::bigint as number_first, $2::bigint as base) b cross join lateral (${EVENTS}) n
+     where n.number > $3::bigint order by n.number limit $4::integer`,
+    [number - BigInt(skip), base, number - 1n, count],
   )
 }
 
