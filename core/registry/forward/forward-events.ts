@@ -90,9 +90,9 @@ async function tellRows(
     // An operator may have had it begin anew meanwhile, with another EventStore.
     if (!(await moveForwarder(tx, state.ledger, last))) return 0
     const receipts = rows.map((row, i) => ({
-      index: String(row.index),
+      index: row.index,
       ledgerindex: reply.receipts[i]?.index as number,
-      leaf_hash: Buffer.from(leaves[i] as Uint8Array).toString('hex'),
+      leafHash: leaves[i] as Uint8Array,
     }))
     await insertReceipts(tx, state.ledger, receipts, ctx.time)
     await keepCheckpoint(tx, seen)

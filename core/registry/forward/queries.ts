@@ -48,13 +48,14 @@ export const listUnsent = (on: Queryable, after: bigint, limit: number, characte
   )
 
 export interface NewReceipt {
-  readonly index: string
+  readonly index: bigint
   readonly ledgerindex: number
-  /** hex */
-  readonly leaf_hash: string
+  readonly leafHash: Uint8Array
 }
 
-/** Keeps receipts; one that is there already is the same one. */
+const LEAF_BYTES = 32
+
+/** Keeps receipts; one that is there already is the same one. Leaves travel as one run of bytes. */
 export const insertReceipts = (
   tx: Transaction,
   ledger: number,
@@ -63,10 +64,17 @@ export const insertReceipts = (
 ) =>
   tx.query(
     `insert into registry.ledger_receipts (index, ledger, ledgerindex, leaf_hash, received_at)
-     select r.index, $3::integer, r.ledgerindex, decode(r.leaf_hash, 'hex'), coalesce($2::timestamptz, clock_timestamp())
-     from json_to_recordset($1::json) as r(index bigint, ledgerindex bigint, leaf_hash text)
+     select r.index, $3::integer, r.ledgerindex, substr($4::bytea, ((r.place - 1) * ${LEAF_BYTES} + 1)::integer, ${LEAF_BYTES}),
+       coalesce($5::timestamptz, clock_timestamp())
+     from unnest($1::bigint[], $2::bigint[]) with ordinality as r(index, ledgerindex, place)
      on conflict (index, ledger) do nothing`,
-    [JSON.stringify(receipts), now, ledger],
+    [
+      receipts.map(({ index }) => index),
+      receipts.map(({ ledgerindex }) => String(ledgerindex)),
+      ledger,
+      Buffer.concat(receipts.map(({ leafHash }) => leafHash)),
+      now,
+    ],
   )
 
 /** @returns false when the journal is told to another EventStore by now */

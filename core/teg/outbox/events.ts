@@ -1,21 +1,8 @@
 /** The events of the ledger, made from its history: movements, and payment tokens issued and ended. */
 import { formatAmount } from '#core/base/amount.ts'
-import type { OutboxItem, Payment, Transfer } from '#core/wire/teg.ts'
-import type { TransferRow } from '../ledger/queries.ts'
+import type { OutboxItem, Payment } from '#core/wire/teg.ts'
 import type { Fact } from '../ledger/read-facts.ts'
-import { showTransfer } from '../ledger/show-transfer.ts'
-import type { MovementRow } from './queries.ts'
-
-/** A movement with what its event tells: null where no two agents are its parties. */
-type Movement = MovementRow & { transfer: Transfer | null }
-
-const KINDS_BETWEEN_AGENTS: ReadonlySet<string> = new Set(['transfer', 'refund', 'payment'])
-
-/** The row with its transfer, as the wire shows it; all that this looks at was read. */
-export const withTransfer = (row: MovementRow): Movement => ({
-  ...row,
-  transfer: KINDS_BETWEEN_AGENTS.has(row.kind) ? showTransfer(row as MovementRow & TransferRow) : null,
-})
+import type { Movement } from '../ledger/read-movements.ts'
 
 /** The event of a movement; its id is the movement's. */
 export function showMovement(number: bigint, row: Omit<Movement, 'place'>): OutboxItem {

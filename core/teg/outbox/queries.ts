@@ -1,7 +1,7 @@
 /** Statements of the numbered outbox. */
 import type { Queryable } from '#core/platform/database/database.ts'
 import type { TransferRow } from '../ledger/queries.ts'
-import { idOf } from '../ledger/rules.ts'
+import type { MovementSpan } from '../ledger/read-movements.ts'
 
 /** Batches numbered in one go. */
 const BATCHES_MAX = 10_000
@@ -12,12 +12,9 @@ export async function numberOutbox(db: Queryable): Promise<void> {
 }
 
 /** The part of a batch's events that lies in a page. */
-export interface Piece {
-  base: bigint
-  /** Number of its first event in the page, how many of the batch come before that one, and how many are in the page. */
+export interface Piece extends MovementSpan {
+  /** Number of its first event in the page. */
   number: bigint
-  skip: number
-  count: number
   /** Some of the batch's events are of payment tokens; else all are movements. */
   mixed: boolean
 }
@@ -38,53 +35,6 @@ export function readPieces(db: Queryable, after: bigint, limit: number): Promise
      order by b.number_last`,
     [after, limit],
   )
-}
-
-/** What an event is made from. */
-export type MovementRow = Pick<
-  TransferRow,
-  | 'seq'
-  | 'id'
-  | 'kind'
-  | 'key'
-  | 'from_agent'
-  | 'from_did'
-  | 'to_agent'
-  | 'to_did'
-  | 'amount'
-  | 'fee'
-  | 'fee_ppm'
-  | 'memo'
-  | 'reference'
-  | 'refund_of'
-  | 'created_at'
-> & {
-  /** Place of its piece, from 1. */
-  place: number
-}
-
-/**
- * Movements of pieces that hold nothing else, in order. Names are looked up one by one: joins would read all accounts
- * where the tables are young.
- */
-export async function readPlainPieces(db: Queryable, pieces: readonly Piece[]): Promise<MovementRow[]> {
-  const rows = await db.query<MovementRow>(
-    `select u.place::integer as place, m.seq, m.id, m.kind::text as kind, m.key, p.id as from_agent, p.did as from_did,
-       q.id as to_agent, q.did as to_did, m.amount, m.fee, m.fee_ppm, m.memo, m.reference, m.refund_of, m.created_at
-     from unnest($1::bigint[], $2::integer[], $3::integer[]) with ordinality as u(base, skip, count, place)
-     cross join lateral (select w.* from teg.moves w where w.seq >= u.base and w.seq < u.base + 5000 and w.code is null
-       order by w.seq offset u.skip limit u.count) m
-     left join lateral (select a.id, a.did from teg.accounts a where a.no = m.from_no limit 1) p on true
-     left join lateral (select a.id, a.did from teg.accounts a where a.no = m.to_no limit 1) q on true
-     order by u.place, m.seq`,
-    [
-      pieces.map(({ base }) => base),
-      pieces.map(({ skip }) => skip),
-      pieces.map(({ count }) => count),
-    ],
-  )
-  for (const row of rows) row.id ??= idOf(row.seq, row.created_at)
-  return rows
 }
 
 /** An event's number, the ledger number of its fact, and what of it: 0 the movement, 1 a token's issue, 2 a token's end. */

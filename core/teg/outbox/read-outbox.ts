@@ -5,17 +5,16 @@ import { findIdentity } from '#core/platform/database/identity-queries.ts'
 import type { OutboxItem, OutboxPage } from '#core/wire/teg.ts'
 import type { TegContext } from '../context.ts'
 import { type Fact, readFacts } from '../ledger/read-facts.ts'
-import { showEnd, showIssue, showMovement, withTransfer } from './events.ts'
+import { type Movement, readMovements } from '../ledger/read-movements.ts'
+import { showEnd, showIssue, showMovement } from './events.ts'
 import {
   type EventKey,
   keepIdentity,
-  type MovementRow,
   numberOutbox,
   type Piece,
   readIncarnation,
   readMixedPiece,
   readPieces,
-  readPlainPieces,
 } from './queries.ts'
 
 export async function readOutbox(
@@ -31,7 +30,7 @@ export async function readOutbox(
 /** The events of a page: those of pure movements in one statement, those of payment tokens by their keys. */
 async function readItems(ctx: TegContext, pieces: readonly Piece[]): Promise<OutboxItem[]> {
   const plain = pieces.filter(({ mixed }) => !mixed)
-  const rows = plain.length > 0 ? await readPlainPieces(ctx.db, plain) : []
+  const rows = plain.length > 0 ? await readMovements(ctx, plain) : []
   const items: OutboxItem[] = []
   let taken = 0
   let at = 0
@@ -42,7 +41,7 @@ async function readItems(ctx: TegContext, pieces: readonly Piece[]): Promise<Out
     }
     taken++
     for (let { number } = piece; rows[at]?.place === taken; number++)
-      items.push(showMovement(number, withTransfer(rows[at++] as MovementRow)))
+      items.push(showMovement(number, rows[at++] as Movement))
   }
   return items
 }
