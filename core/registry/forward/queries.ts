@@ -31,20 +31,19 @@ export interface UnsentRow {
   retold: boolean
 }
 
-/** Rows after an index as far as their documents have so many characters together; always one, where there is one. */
-export const listUnsent = (on: Queryable, after: bigint, limit: number, charactersMax: number) =>
+/** Rows after an index as far as their documents have so many bytes together; always one, where there is one. */
+export const listUnsent = (on: Queryable, after: bigint, limit: number, bytesMax: number) =>
   on.query<UnsentRow>(
     `select r.index, r.id, coalesce(n.source, r.source) as source,
        coalesce(n.sourcesequence, r.sourcesequence) as sourcesequence, r.envelope, r.salt, r.time, r.policyversion,
        r.targets, n.index is not null as retold
      from (select j.index, j.id, j.source, j.sourcesequence, j.envelope, j.salt, j.time,
-             j.policyversion, j.targets,
-             sum(length(j.envelope)) over (order by j.index) as characters, row_number() over (order by j.index) as place
+             j.policyversion, j.targets, sum(octet_length(j.envelope)) over (order by j.index rows unbounded preceding) as bytes
            from registry.journal j where j.index > $1 and j.index <= $1 + $2::bigint) r
-     left join lateral (select t.index, t.source, t.sourcesequence from registry.journal_retold t
-       where t.index = r.index order by t.life desc limit 1) n on true
-     where r.characters <= $3 or r.place = 1 order by r.index`,
-    [after, limit, charactersMax],
+     left join (select distinct on (t.index) t.index, t.source, t.sourcesequence from registry.journal_retold t
+       where t.index > $1 and t.index <= $1 + $2::bigint order by t.index, t.life desc) n on n.index = r.index
+     where r.bytes <= $3 or r.index = $1 + 1 order by r.index`,
+    [after, limit, bytesMax],
   )
 
 export interface NewReceipt {
