@@ -544,6 +544,14 @@ create index moves_out on teg.moves (from_no, seq) where from_seq is not null an
 create index moves_in on teg.moves (to_no, seq) where to_seq is not null and hashint8(seq) & 15 = 0;
 drop function if exists teg.last_leg(uuid, timestamptz, boolean, bigint);
 ` },
+  { name: "0050-keys-by-time.sql", sql: `-- Whether keys that begin with a time have digests that begin with it. Only in a ledger that is born so: where outcomes are
+-- kept under other digests, a repeated key would not find its own and would move money again.
+alter table teg.meta add column keys_by_time boolean not null default false;
+update teg.meta set keys_by_time = true
+where not exists (select from teg.accounts) and not exists (select from teg.moves)
+  -- No process of an older version can be at work on a database that has just been made.
+  and exists (select from teg.migrations g where g.name = '0001-ledger.sql' and g.applied_at > clock_timestamp() - interval '5 minutes');
+` },
   { name: "ledger/fences.sql", sql: `-- Fences of tasks in the gate. Repeatable.
 -- By command: true where a newer holder of its task has been seen, here or in an earlier batch; null without fence. What
 -- is seen is kept, whatever becomes of the command: an epoch is (incarnation, counter of at most 18 digits).

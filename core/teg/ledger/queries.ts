@@ -22,6 +22,12 @@ export interface GateRow {
   o_at: Date
 }
 
+/** Whether this ledger keeps keys that begin with a time by it (digest-key.ts); settled at its birth. */
+export async function readKeysByTime(db: Queryable): Promise<boolean> {
+  const rows = await db.query<{ keys_by_time: boolean }>('select m.keys_by_time from teg.meta m')
+  return (rows[0] as { keys_by_time: boolean }).keys_by_time
+}
+
 /** Runs a batch through the gate: one statement, committed when it returns. */
 export function applyCommands(
   db: Queryable,
