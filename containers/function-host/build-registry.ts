@@ -51,12 +51,13 @@ export async function buildRegistry(parts: RegistryParts): Promise<Built<Registr
     asyncapi: () => describeStream(info, { event: CloudEvent, types: eventTypes }),
   })
   const ports: CallPorts<RegistryContext> = {
-    resources: base,
+    resources,
     coordination: base.coordination,
     newId: idMaker(base.clock, base.random),
     authenticate: readCaller,
     admitPeer: refuseQuarantined,
-    contextOf: (call: Context) => ({ ...call, ...held }),
+    // Its resources are in it already: another copy for each request would only add them again.
+    contextOf: (call: Context) => call as RegistryContext,
     tierOf,
     idempotency: keepReplies(held.keys),
     observe: parts.observe,

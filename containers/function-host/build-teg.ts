@@ -30,7 +30,7 @@ export async function buildTeg(parts: TegParts): Promise<Built<TegResources>> {
   const mounted = await loadDoors<TegContext>(tegDoors, 'teg')
   const wanted = Buffer.from(parts.serviceToken)
   const app = composeApp<TegContext>(mounted, {
-    resources: base,
+    resources,
     coordination: base.coordination,
     newId,
     async authenticate(_ctx, token) {
@@ -38,7 +38,8 @@ export async function buildTeg(parts: TegParts): Promise<Built<TegResources>> {
       const same = given.length === wanted.length && timingSafeEqual(given, wanted)
       return same ? { kind: 'service', name: 'registry' } : null
     },
-    contextOf: (call: Context) => ({ ...call, config, gate }),
+    // Its resources are in it already.
+    contextOf: (call: Context) => call as TegContext,
     tierOf: null,
     idempotency: null,
     observe: parts.observe,

@@ -11,18 +11,30 @@ export const AMOUNT_PATTERN = /^(0|[1-9][0-9]{0,9})([.][0-9]{1,6})?$/
 
 /** Parses an amount that matches AMOUNT_PATTERN into micro-AVT; null when it does not match. */
 export function parseAmount(text: string): bigint | null {
-  const match = AMOUNT_PATTERN.exec(text)
-  if (!match) return null
-  const fraction = (match[2] ?? '.').slice(1).padEnd(6, '0')
-  return BigInt(match[1] ?? '0') * MICRO + BigInt(fraction)
+  if (!AMOUNT_PATTERN.test(text)) return null
+  const dot = text.indexOf('.')
+  return dot < 0 ? BigInt(text) * MICRO : BigInt(text.slice(0, dot) + text.slice(dot + 1).padEnd(6, '0'))
 }
 
 /** The canonical decimal string of micro-AVT: no trailing zeros, "0" for zero; a minus sign only in reports. */
 export function formatAmount(micro: bigint): string {
-  const sign = micro < 0n ? '-' : ''
-  const value = micro < 0n ? -micro : micro
-  const fraction = (value % MICRO).toString().padStart(6, '0').replace(/0+$/, '')
-  return `${sign}${value / MICRO}${fraction && `.${fraction}`}`
+  if (micro < 0n) return `-${formatAmount(-micro)}`
+  if (micro > AMOUNT_MAX) return join((micro / MICRO).toString(), Number(micro % MICRO))
+  // Nearly all: up to 2^53 - 1 a number is exact, and so are its remainder and the rest divided.
+  const value = Number(micro)
+  const rest = value % MICRO_NUMBER
+  return join(String((value - rest) / MICRO_NUMBER), rest)
+}
+
+const MICRO_NUMBER = 1_000_000
+const ZERO = 48
+
+function join(whole: string, rest: number): string {
+  if (rest === 0) return whole
+  const digits = String(MICRO_NUMBER + rest)
+  let end = digits.length
+  while (digits.charCodeAt(end - 1) === ZERO) end--
+  return `${whole}.${digits.slice(1, end)}`
 }
 
 /** The fee on an amount at a rate in parts per million: rounded up, so that splitting never pays less. */

@@ -22,15 +22,40 @@ export function openLog(options: LogOptions = {}): Log {
     },
     destination as pino.DestinationStream,
   )
-  const debugs = base.isLevelEnabled('debug')
-  // The bound fields are merged when a line is written: most calls write none.
-  const make = (bound: LogFields): Log => ({
-    isDebug: debugs,
-    debug: (fields, message) => debugs && base.debug(pickFields({ ...bound, ...fields }), message),
-    info: (fields, message) => base.info(pickFields({ ...bound, ...fields }), message),
-    warn: (fields, message) => base.warn(pickFields({ ...bound, ...fields }), message),
-    error: (fields, message) => base.error(pickFields({ ...bound, ...fields }), message),
-    with: (fields) => make({ ...bound, ...fields }),
-  })
-  return make({})
+  return new BoundLog(base, base.isLevelEnabled('debug'), {})
+}
+
+/**
+ * A log with fields of its own, merged when a line is written: most calls write none. A class, since each request makes two.
+ */
+class BoundLog implements Log {
+  readonly isDebug: boolean
+  private readonly base: pino.Logger
+  private readonly bound: LogFields
+
+  constructor(base: pino.Logger, isDebug: boolean, bound: LogFields) {
+    this.base = base
+    this.isDebug = isDebug
+    this.bound = bound
+  }
+
+  debug(fields: LogFields, message: string): void {
+    if (this.isDebug) this.base.debug(pickFields({ ...this.bound, ...fields }), message)
+  }
+
+  info(fields: LogFields, message: string): void {
+    this.base.info(pickFields({ ...this.bound, ...fields }), message)
+  }
+
+  warn(fields: LogFields, message: string): void {
+    this.base.warn(pickFields({ ...this.bound, ...fields }), message)
+  }
+
+  error(fields: LogFields, message: string): void {
+    this.base.error(pickFields({ ...this.bound, ...fields }), message)
+  }
+
+  with(fields: LogFields): Log {
+    return new BoundLog(this.base, this.isDebug, { ...this.bound, ...fields })
+  }
 }

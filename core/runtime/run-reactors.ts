@@ -1,5 +1,4 @@
 /** Runs the reactions: each reads the journal by index; its effect and its cursor commit together, so each event counts once. */
-import { matchesPattern } from '#core/base/pattern.ts'
 import { type BackgroundLoop, startLoop } from '#core/platform/background-loop.ts'
 import type { Context } from '#core/platform/context.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
@@ -8,13 +7,14 @@ import type { JournalEvent, Reactions, Reactor } from './define-reactor.ts'
 
 /** Where cursors and parked events are kept; the host hands it in. */
 export interface ReactorStore<C> {
-  /** Makes the cursor of a new reactor. */
+  /** Makes the cursor of a new reactor; `lock` does it, too. */
   ensure(tx: Transaction, ctx: C, reactor: string): Promise<void>
   /** Begins the tenure of a holder: what an older one still does is refused from now on. */
   takeEpoch(tx: Transaction, ctx: C, reactor: string, holder: string): Promise<bigint>
   /** Locks the cursor to the end of the transaction. An epoch of null asks for no check. */
   lock(tx: Transaction, ctx: C, reactor: string, epoch: bigint | null): Promise<CursorLock>
-  read(tx: Transaction, after: bigint, limit: number): Promise<JournalEvent[]>
+  /** Events after an index and up to another one whose types match the pattern, in order. */
+  read(tx: Transaction, after: bigint, upTo: bigint, on: string): Promise<JournalEvent[]>
   move(tx: Transaction, ctx: C, reactor: string, index: bigint): Promise<void>
   fail(tx: Transaction, ctx: C, reactor: string, retrySeconds: readonly number[]): Promise<number>
   park(tx: Transaction, ctx: C, parked: ParkedEvent): Promise<void>
@@ -34,10 +34,16 @@ export interface ParkedEvent {
 export type CursorLock =
   | { readonly state: 'busy' }
   | { readonly state: 'stale' }
-  | { readonly state: 'mine'; readonly index: bigint; readonly replay: boolean }
+  | {
+      readonly state: 'mine'
+      readonly index: bigint
+      /** The journal's last index: all rows up to it are committed. */
+      readonly head: bigint
+      readonly replay: boolean
+    }
 
 /** Journal rows that one transaction looks at. */
-const SCAN_MAX = 200
+const SCAN_MAX = 500n
 /** Waits before the second, third, ... attempt at an event; after the last one it is parked. */
 export const RETRY_SECONDS = [1, 5, 30, 120] as const
 const BUSY_MS = 50
@@ -173,7 +179,6 @@ async function takeTurn<C extends Context>(
   let hint: (() => void) | undefined
   Object.assign(place, { event: null, parked: false, many: false })
   const turn = await ctx.db.transaction(async (tx): Promise<ReactorTurn> => {
-    await store.ensure(tx, ctx, name)
     const cursor = await store.lock(tx, ctx, name, epoch)
     if (cursor.state === 'stale') return { more: false, acted: null, stale: true }
     if (cursor.state === 'busy') return { more: false, acted: null }
@@ -184,20 +189,20 @@ async function takeTurn<C extends Context>(
       await store.unpark(tx, name, replay.index)
       return { more: true, acted: replay.index }
     }
-    const events = await store.read(tx, cursor.index, SCAN_MAX)
-    const last = events.at(-1)
-    if (!last) return { more: false, acted: null }
-    const full = events.length === SCAN_MAX
-    const wanted = events.filter(({ type }) => matchesPattern(reactor.on, type))
+    const { index, head } = cursor
+    if (index >= head) return { more: false, acted: null }
+    const last = index + SCAN_MAX < head ? index + SCAN_MAX : head
+    const wanted = await store.read(tx, index, last, reactor.on)
+    const full = last < head
     const event = wanted[0] ?? null
     Object.assign(place, { event, many: many && wanted.length > 1 })
     if (reactor.runAll && place.many) {
       hint = await reactor.runAll(ctx, wanted, tx)
-      await store.move(tx, ctx, name, last.index)
+      await store.move(tx, ctx, name, last)
       return { more: full, acted: wanted.at(-1)?.index ?? null }
     }
     if (event) hint = await reactor.run(ctx, event, tx)
-    await store.move(tx, ctx, name, (event ?? last).index)
+    await store.move(tx, ctx, name, event?.index ?? last)
     return { more: full || event !== null, acted: event?.index ?? null }
   })
   hint?.()

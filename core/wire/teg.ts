@@ -175,7 +175,10 @@ export const OutboxItem = z.strictObject({
   subject: z.string(),
   time: TimeOut,
   /** transfer.completed: the Transfer without balance_after. genesis.granted: {transfer_id, agent, developer, amount}. */
-  data: z.record(z.string(), z.unknown()),
+  data: z.custom<Record<string, unknown>>(
+    (data) => typeof data === 'object' && data !== null && !Array.isArray(data),
+    'must be an object',
+  ),
   /** Agents whose owners may see the event; null: public. */
   parties: z.array(Uuid).nullable(),
 })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Database, lostConnection } from '#core/platform/database/database.ts'
+import { migrate } from '#core/platform/database/migrate.ts'
 import { openPg } from '#core/platform/database/pg.ts'
 import { databaseConformance } from '#test/core/platform/database-conformance.ts'
 import { migrateConformance } from '#test/core/platform/migrate-conformance.ts'
@@ -42,6 +43,34 @@ for (const { title, url } of servers)
     migrateConformance('migrate()', async () => openPg({ url: own(), max: 2 }))
     faults(own)
   })
+
+describe.skipIf(direct === null)('the compiler of plans', () => {
+  const own = inOwnDatabase(direct ?? 'postgres://none')
+  const jit = async () => {
+    const db = openPg({ url: own, max: 1 })
+    const rows = await db.query<{ jit: string }>(`select current_setting('jit') as jit`)
+    await db.close()
+    return rows[0]?.jit
+  }
+  const bring = async (before: string) => {
+    const admin = openPg({ url: own, max: 1 })
+    await admin.query(`alter database ${name} ${before}`)
+    await admin.close()
+    const db = openPg({ url: own, max: 1 })
+    await migrate(db, 'planned', [{ name: '0001-first.sql', sql: 'select 1' }])
+    const [session] = await db.query<{ jit: string }>(`select current_setting('jit') as jit`)
+    await db.close()
+    return [session?.jit, await jit()]
+  }
+
+  test('is off in a database of ours, in the session that migrates as in later ones', async () => {
+    expect(await bring('reset jit')).toEqual(['off', 'off'])
+  })
+
+  test('stays on where somebody has turned it on', async () => {
+    expect(await bring('set jit = on')).toEqual(['on', 'on'])
+  })
+})
 
 function faults(url: () => string): void {
   describe('under faults', () => {

@@ -1,6 +1,7 @@
 /** Brings a service's schema up to date: numbered scripts once, forward only; repeatable ones when their text changes. */
 import { createHash } from 'node:crypto'
 import type { Database, Transaction } from './database.ts'
+import { forgoJit } from './planner-queries.ts'
 
 export interface Migration {
   /** `0001-accounts.sql`; a name without number (`gate.sql`) is repeatable and runs after the numbered ones. */
@@ -24,7 +25,12 @@ export async function migrate(
   if (!/^[a-z_]+$/.test(schema)) throw new Error(`not a schema name: ${schema}`)
   const applied: string[] = []
   for (;;) {
-    const name = await db.transaction((tx) => applyNext(tx, schema, migrations))
+    const name = await db.transaction(async (tx) => {
+      const next = await applyNext(tx, schema, migrations)
+      // Not with the migrations: a copy of the tables in another database must have it, too.
+      if (next === null && db.kind === 'pg') await forgoJit(tx)
+      return next
+    })
     if (name === null) return applied
     applied.push(name)
   }

@@ -27,31 +27,56 @@ export interface DriverPool {
 }
 
 /** The Database port over a pool. */
-export function poolDatabase(driver: DriverPool, signal?: AbortSignal, root?: Database): Database {
-  const { pool } = driver
-  const database: Database = {
-    kind: 'pg',
-    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    async query<R>(text: string, params: readonly Param[] = []) {
-      refuseInsideTransaction('A statement outside the transaction')
-      if (!signal) return (await pool.query(text, prepared(driver, params))).rows as R[]
-      return withClient(driver, signal, (client) => runOn(driver, client)<R>(text, params))
-    },
-    async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}) {
-      refuseInsideTransaction('A second transaction')
-      return withClient(driver, signal, (client) => transact(groupsOn(driver, client), signal, work, options))
-    },
-    bound: (next) => poolDatabase(driver, signal ? AbortSignal.any([signal, next]) : next, root ?? database),
-    get unbound() {
-      return root ?? database
-    },
-    async script(text) {
-      refuseInsideTransaction('A script')
-      await pool.query(text)
-    },
-    close: () => pool.end(),
+export const poolDatabase = (driver: DriverPool): Database => new PoolDatabase(driver, undefined, undefined)
+
+/** A class: each request binds one or two, and a literal of closures with a getter costs as much as a statement's text. */
+class PoolDatabase implements Database {
+  readonly kind = 'pg'
+  private readonly driver: DriverPool
+  private readonly signal: AbortSignal | undefined
+  private readonly root: Database | undefined
+
+  constructor(driver: DriverPool, signal: AbortSignal | undefined, root: Database | undefined) {
+    this.driver = driver
+    this.signal = signal
+    this.root = root
   }
-  return database
+
+  pool() {
+    const { totalCount, idleCount, waitingCount } = this.driver.pool
+    return { total: totalCount, idle: idleCount, waiting: waitingCount }
+  }
+
+  async query<R>(text: string, params: readonly Param[] = []): Promise<R[]> {
+    refuseInsideTransaction('A statement outside the transaction')
+    const { driver, signal } = this
+    if (!signal) return (await driver.pool.query(text, prepared(driver, params))).rows as R[]
+    return withClient(driver, signal, (client) => runOn(driver, client)<R>(text, params))
+  }
+
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    refuseInsideTransaction('A second transaction')
+    const { driver, signal } = this
+    return withClient(driver, signal, (client) => transact(groupsOn(driver, client), signal, work, options))
+  }
+
+  bound(next: AbortSignal): Database {
+    const { driver, signal } = this
+    return new PoolDatabase(driver, signal ? AbortSignal.any([signal, next]) : next, this.unbound)
+  }
+
+  get unbound(): Database {
+    return this.root ?? this
+  }
+
+  async script(text: string): Promise<void> {
+    refuseInsideTransaction('A script')
+    await this.driver.pool.query(text)
+  }
+
+  async close(): Promise<void> {
+    await this.driver.pool.end()
+  }
 }
 
 const prepared = ({ prepare }: DriverPool, params: readonly Param[]): unknown[] =>

@@ -12,10 +12,15 @@ const DATE_ARRAY = 1182
 const INTERVAL = 1186
 const INTERVAL_ARRAY = 1187
 const NUMERIC_ARRAY = 1231
+const UUID_ARRAY = 2951
 
 export type Parse = (text: string) => unknown
 
 const asText: Parse = (text) => text
+
+/** One row of UUIDs holds nothing that is quoted: cutting it up costs a tenth of reading it letter by letter. */
+const plainUuids = /^\{[0-9a-f,-]*\}$/
+const cutUuids = (text: string): string[] => (text === '{}' ? [] : text.slice(1, -1).split(','))
 
 /** The readers of values by type. @param builtIn the driver's own (of pg-types, which all of them bring) */
 export function valueReaders(builtIn: (oid: number) => Parse): (oid: number) => Parse {
@@ -36,6 +41,7 @@ export function valueReaders(builtIn: (oid: number) => Parse): (oid: number) => 
     [DATE_ARRAY, arrayOf(asText)],
     [INTERVAL, asText],
     [INTERVAL_ARRAY, arrayOf(asText)],
+    [UUID_ARRAY, (text) => (plainUuids.test(text) ? cutUuids(text) : builtIn(UUID_ARRAY)(text))],
   ])
   return (oid) => readers.get(oid) ?? builtIn(oid)
 }

@@ -1,5 +1,5 @@
 /** Rules of accounts: secrets and their digests, ages of tokens, the delay after failed logins. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 export const PASSWORD_MIN = 12
 export const PASSWORD_MAX = 1024
@@ -13,7 +13,7 @@ export const SESSION_SECONDS = 90 * 86_400
 export const VERIFY_SECONDS = 86_400
 export const RESET_SECONDS = 1800
 
-export const sha256Hex = (text: string): string => createHash('sha256').update(text).digest('hex')
+export const sha256Hex = (text: string): string => hash('sha256', text, 'hex')
 
 /** A secret of 256 bits behind a readable prefix. */
 export const makeSecret = (prefix: string, random: (size: number) => Uint8Array): string =>

@@ -24,9 +24,9 @@ import {
   writeWithheld,
 } from './rules.ts'
 
-/** Most rows that one request tells, and characters of their documents together. */
+/** Most rows that one request tells, and bytes of their documents together. */
 export const FORWARD_BATCH = 500
-const CHARACTERS_MAX = 4 * 1024 * 1024
+const BYTES_MAX = 4 * 1024 * 1024
 
 export interface Forwarding {
   readonly client: EventStoreClient
@@ -51,7 +51,7 @@ export async function forwardEvents(
   { client, verifier }: Forwarding,
 ): Promise<Forwarded> {
   const state = await findForwarder(ctx.db)
-  const rows = (await listUnsent(ctx.db, state.index, FORWARD_BATCH, CHARACTERS_MAX)).map(told)
+  const rows = (await listUnsent(ctx.db, state.index, FORWARD_BATCH, BYTES_MAX)).map(told)
   if (rows.length === 0) return { moved: 0, more: false }
   const more = rows.length === FORWARD_BATCH
   try {
@@ -90,9 +90,9 @@ async function tellRows(
     // An operator may have had it begin anew meanwhile, with another EventStore.
     if (!(await moveForwarder(tx, state.ledger, last))) return 0
     const receipts = rows.map((row, i) => ({
-      index: String(row.index),
+      index: row.index,
       ledgerindex: reply.receipts[i]?.index as number,
-      leaf_hash: Buffer.from(leaves[i] as Uint8Array).toString('hex'),
+      leafHash: leaves[i] as Uint8Array,
     }))
     await insertReceipts(tx, state.ledger, receipts, ctx.time)
     await keepCheckpoint(tx, seen)

@@ -31,30 +31,30 @@ export interface UnsentRow {
   retold: boolean
 }
 
-/** Rows after an index as far as their documents have so many characters together; always one, where there is one. */
-export const listUnsent = (on: Queryable, after: bigint, limit: number, charactersMax: number) =>
+/** Rows after an index as far as their documents have so many bytes together; always one, where there is one. */
+export const listUnsent = (on: Queryable, after: bigint, limit: number, bytesMax: number) =>
   on.query<UnsentRow>(
     `select r.index, r.id, coalesce(n.source, r.source) as source,
        coalesce(n.sourcesequence, r.sourcesequence) as sourcesequence, r.envelope, r.salt, r.time, r.policyversion,
        r.targets, n.index is not null as retold
      from (select j.index, j.id, j.source, j.sourcesequence, j.envelope, j.salt, j.time,
-             j.policyversion, j.targets,
-             sum(length(j.envelope)) over (order by j.index) as characters, row_number() over (order by j.index) as place
+             j.policyversion, j.targets, sum(octet_length(j.envelope)) over (order by j.index rows unbounded preceding) as bytes
            from registry.journal j where j.index > $1 and j.index <= $1 + $2::bigint) r
-     left join lateral (select t.index, t.source, t.sourcesequence from registry.journal_retold t
-       where t.index = r.index order by t.life desc limit 1) n on true
-     where r.characters <= $3 or r.place = 1 order by r.index`,
-    [after, limit, charactersMax],
+     left join (select distinct on (t.index) t.index, t.source, t.sourcesequence from registry.journal_retold t
+       where t.index > $1 and t.index <= $1 + $2::bigint order by t.index, t.life desc) n on n.index = r.index
+     where r.bytes <= $3 or r.index = $1 + 1 order by r.index`,
+    [after, limit, bytesMax],
   )
 
 export interface NewReceipt {
-  readonly index: string
+  readonly index: bigint
   readonly ledgerindex: number
-  /** hex */
-  readonly leaf_hash: string
+  readonly leafHash: Uint8Array
 }
 
-/** Keeps receipts; one that is there already is the same one. */
+const LEAF_BYTES = 32
+
+/** Keeps receipts; one that is there already is the same one. Leaves travel as one run of bytes. */
 export const insertReceipts = (
   tx: Transaction,
   ledger: number,
@@ -63,10 +63,17 @@ export const insertReceipts = (
 ) =>
   tx.query(
     `insert into registry.ledger_receipts (index, ledger, ledgerindex, leaf_hash, received_at)
-     select r.index, $3::integer, r.ledgerindex, decode(r.leaf_hash, 'hex'), coalesce($2::timestamptz, clock_timestamp())
-     from json_to_recordset($1::json) as r(index bigint, ledgerindex bigint, leaf_hash text)
+     select r.index, $3::integer, r.ledgerindex, substr($4::bytea, ((r.place - 1) * ${LEAF_BYTES} + 1)::integer, ${LEAF_BYTES}),
+       coalesce($5::timestamptz, clock_timestamp())
+     from unnest($1::bigint[], $2::bigint[]) with ordinality as r(index, ledgerindex, place)
      on conflict (index, ledger) do nothing`,
-    [JSON.stringify(receipts), now, ledger],
+    [
+      receipts.map(({ index }) => index),
+      receipts.map(({ ledgerindex }) => String(ledgerindex)),
+      ledger,
+      Buffer.concat(receipts.map(({ leafHash }) => leafHash)),
+      now,
+    ],
   )
 
 /** @returns false when the journal is told to another EventStore by now */

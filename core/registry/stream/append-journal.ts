@@ -29,17 +29,17 @@ export async function appendJournal(
     const { data, targets, redacted, sampledRate } = applyPolicies(set.policies, fact, salt)
     const version = Number(set.version)
     return {
-      index: String(before + BigInt(i) + 1n),
+      index: before + BigInt(i) + 1n,
       id: fact.id,
       source,
-      sourcesequence: String(number),
+      sourcesequence: number,
       type: fact.type,
       subject: fact.subject,
-      time: fact.time.toISOString(),
+      time: fact.time,
       envelope: writeEnvelope(source, number, { ...fact, data }, { version, redacted, sampledRate }),
       audience,
       parties,
-      salt: Buffer.from(salt).toString('hex'),
+      salt,
       policyversion: version,
       targets,
     }

@@ -1,4 +1,5 @@
 /** Statements of the journal: relay and readers. */
+import { SALT_BYTES } from '#core/base/tlog/commitment.ts'
 import type { Queryable, Transaction } from '#core/platform/database/database.ts'
 
 export interface JournalRow {
@@ -21,20 +22,20 @@ export interface OutboxRow {
   audience: string[] | null
   occurred_at: Date
 }
-/** What the relay writes; times as ISO text because the rows travel as one JSON document. */
+/** What the relay writes. */
 export interface NewJournalRow {
-  index: string
+  index: bigint
   id: string
   source: string
-  sourcesequence: string
+  sourcesequence: bigint
   type: string
   subject: string
-  time: string
+  time: Date
+  /** JSON on one line. */
   envelope: string
   audience: readonly string[] | null
   parties: readonly string[] | null
-  /** hex */
-  salt: string
+  salt: Uint8Array
   policyversion: number
   /** Sum of the policies' target bits. */
   targets: number
@@ -103,19 +104,43 @@ export const restartSource = (tx: Transaction, service: string, sequence: bigint
 export const setIncarnation = (tx: Transaction, service: string, incarnation: string) =>
   tx.query('update registry.journal_sources set incarnation = $2 where service = $1', [service, incarnation])
 
+/**
+ * Writes rows, column by column: as one JSON document each envelope would be escaped and read letter by letter once more.
+ * Envelopes travel as lines, since JSON has no line break within its texts, and salts as one run of bytes.
+ */
 export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], now: Date | null) =>
   tx.query(
     `insert into registry.journal
        (index, id, source, sourcesequence, type, subject, time, envelope, audience, parties, salt, policyversion,
         targets, recorded_at)
-     select r.index, r.id, r.source, r.sourcesequence, r.type, r.subject, r.time, r.envelope, r.audience,
-            r.parties, decode(r.salt, 'hex'), r.policyversion, r.targets,
-            coalesce($2::timestamptz, clock_timestamp())
-     from json_to_recordset($1::json) as r(index bigint, id uuid, source text, sourcesequence bigint, type text,
-       subject text, time timestamptz, envelope text, audience uuid[], parties uuid[], salt text, policyversion integer,
-       targets smallint)`,
-    [JSON.stringify(rows), now],
+     select r.index, r.id, r.source, r.sourcesequence, r.type, r.subject, r.time, r.envelope, r.audience::uuid[],
+            r.parties::uuid[], substr($11::bytea, ((r.place - 1) * ${SALT_BYTES} + 1)::integer, ${SALT_BYTES}),
+            r.policyversion, r.targets, coalesce($14::timestamptz, clock_timestamp())
+     from unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[],
+       string_to_array($8, chr(10)), $9::text[], $10::text[], $12::integer[], $13::smallint[]) with ordinality
+       as r(index, id, source, sourcesequence, type, subject, time, envelope, audience, parties, policyversion, targets,
+         place)`,
+    [
+      listOf(rows, ({ index }) => index),
+      listOf(rows, ({ id }) => id),
+      rows.map(({ source }) => source),
+      listOf(rows, ({ sourcesequence }) => sourcesequence),
+      rows.map(({ type }) => type),
+      rows.map(({ subject }) => subject),
+      listOf(rows, ({ time }) => time.toISOString()),
+      rows.map(({ envelope }) => envelope).join('\n'),
+      rows.map(({ audience }) => audience && `{${audience.join(',')}}`),
+      rows.map(({ parties }) => parties && `{${parties.join(',')}}`),
+      Buffer.concat(rows.map(({ salt }) => salt)),
+      listOf(rows, ({ policyversion }) => policyversion),
+      listOf(rows, ({ targets }) => targets),
+      now,
+    ],
   )
+
+/** A list whose values need no quotes, as PostgreSQL writes it. */
+const listOf = <T>(rows: readonly T[], show: (row: T) => string | bigint | number) =>
+  `{${rows.map(show).join(',')}}`
 
 /** Documents by source and sequence. */
 export const findEnvelopes = (
@@ -126,13 +151,6 @@ export const findEnvelopes = (
     `select j.source, j.sourcesequence, j.envelope from unnest($1::text[], $2::bigint[]) w(source, sequence)
      join registry.journal j on j.source = w.source and j.sourcesequence = w.sequence`,
     [wanted.map(({ source }) => source), wanted.map(({ sequence }) => String(sequence))],
-  )
-
-/** Owners of agents. */
-export const findOwners = (tx: Transaction, agents: readonly string[]) =>
-  tx.query<{ id: string; owner: string }>(
-    'select id, owner from registry.agents where id = any($1::uuid[])',
-    [agents],
   )
 
 export async function findHead(on: Queryable): Promise<bigint> {

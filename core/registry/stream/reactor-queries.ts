@@ -1,12 +1,20 @@
 /** Statements of reactors: cursors with their epochs, and parked events. */
 import type { Queryable, Transaction } from '#core/platform/database/database.ts'
-import type { JournalRow } from './queries.ts'
 
-/** Makes a reactor's cursor at the beginning of the journal, unless there is one. */
+export interface ReactorEventRow {
+  index: bigint
+  id: string
+  type: string
+  envelope: string
+  audience: string[] | null
+  targets: number
+}
+
+/** Makes a reactor's cursor at the beginning of the journal, unless there is one. @returns a row when it was made */
 export const insertCursor = (tx: Transaction, reactor: string, now: Date | null) =>
   tx.query(
     `insert into registry.reactor_cursors (reactor, updated_at)
-     values ($1, coalesce($2::timestamptz, clock_timestamp())) on conflict (reactor) do nothing`,
+     values ($1, coalesce($2::timestamptz, clock_timestamp())) on conflict (reactor) do nothing returning reactor`,
     [reactor, now],
   )
 
@@ -25,10 +33,13 @@ export async function takeEpoch(
   return (rows[0] as { epoch: bigint }).epoch
 }
 
-/** Locks a cursor; nothing while another transaction holds it. `replay`: a parked event shall be tried again. */
+/**
+ * Locks a cursor; nothing while another transaction holds it. `replay`: a parked event shall be tried again. `head`: of the
+ * journal; a look at rows up to it that comes after finds them all.
+ */
 export async function lockCursor(tx: Transaction, reactor: string, now: Date | null) {
-  const rows = await tx.query<{ index: bigint; epoch: bigint; due: boolean; replay: boolean }>(
-    `select index, epoch,
+  const rows = await tx.query<{ index: bigint; head: bigint; epoch: bigint; due: boolean; replay: boolean }>(
+    `select index, epoch, (select h.index from registry.journal_head h) as head,
        next_attempt_at is null or next_attempt_at <= coalesce($2::timestamptz, clock_timestamp()) as due,
        exists (select from registry.reactor_parked p where p.reactor = c.reactor
          and p.replay_at <= coalesce($2::timestamptz, clock_timestamp())) as replay
@@ -38,8 +49,21 @@ export async function lockCursor(tx: Transaction, reactor: string, now: Date | n
   return rows[0]
 }
 
+/** Rows after an index and up to another one whose types match an expression (null: all), in order. */
+export const listMatching = (
+  tx: Transaction,
+  span: { readonly after: bigint; readonly upTo: bigint },
+  type: string | null,
+) =>
+  tx.query<ReactorEventRow>(
+    `select j.index, j.id, j.type, j.envelope, j.audience, j.targets from registry.journal j
+     where j.index > $1 and j.index <= $2 and ($3::text is null or j.type ~ $3) order by j.index`,
+    [span.after, span.upTo, type],
+  )
+
+/** Moves a cursor on the way to the commit. */
 export const moveCursor = (tx: Transaction, reactor: string, index: bigint, now: Date | null) =>
-  tx.query(
+  tx.later(
     `update registry.reactor_cursors set index = $2, attempts = 0, next_attempt_at = null,
        updated_at = coalesce($3::timestamptz, clock_timestamp()) where reactor = $1`,
     [reactor, index, now],
@@ -79,8 +103,8 @@ export const insertParked = (
 /** The oldest parked event whose replay is due. */
 export const findReplay = async (tx: Transaction, reactor: string, now: Date | null) =>
   (
-    await tx.query<JournalRow>(
-      `select j.index, j.type, j.envelope, j.audience, j.parties
+    await tx.query<ReactorEventRow>(
+      `select j.index, j.id, j.type, j.envelope, j.audience, j.targets
        from registry.reactor_parked p join registry.journal j on j.index = p.index
        where p.reactor = $1 and p.replay_at <= coalesce($2::timestamptz, clock_timestamp())
        order by p.index limit 1`,

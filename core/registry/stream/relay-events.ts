@@ -3,6 +3,7 @@
 import type { Queryable, Transaction } from '#core/platform/database/database.ts'
 import type { OutboxItem } from '#core/wire/teg.ts'
 import type { RegistryContext } from '../context.ts'
+import { findAgents } from '../transfers/find-agents.ts'
 import { appendJournal } from './append-journal.ts'
 import { enterLife } from './begin-life.ts'
 import { compareFacts, type NumberedItem } from './compare-facts.ts'
@@ -10,7 +11,6 @@ import { RelayHalted } from './errors.ts'
 import { followRestoredTeg } from './follow-restored-teg.ts'
 import {
   advanceSource,
-  findOwners,
   findSource,
   lockJournal,
   type SourceRow,
@@ -81,9 +81,11 @@ export async function relayTegEvents(ctx: RegistryContext): Promise<Relayed> {
     await compareKnown(ctx.db, ctx, numbered(page.items))
     return { moved: 0, more: false }
   }
+  const parties = page.items.flatMap(({ parties }) => parties ?? [])
+  const agents = await findAgents(ctx, parties)
   const { moved, head } = await ctx.db.transaction(async (tx) => {
     await lockJournal(tx)
-    return takePage(tx, ctx, page.incarnation, page.items)
+    return takePage(tx, ctx, page, agents)
   })
   if (head > 0n) await tellReaders(ctx, head)
   return { moved, more: moved >= RELAY_BATCH }
@@ -92,8 +94,8 @@ export async function relayTegEvents(ctx: RegistryContext): Promise<Relayed> {
 async function takePage(
   tx: Transaction,
   ctx: RegistryContext,
-  incarnation: string,
-  items: readonly OutboxItem[],
+  { incarnation, items }: { readonly incarnation: string; readonly items: readonly OutboxItem[] },
+  agents: ReadonlyMap<string, { readonly owner: string }>,
 ): Promise<{ moved: number; head: bigint }> {
   const { life, begun } = await enterLife(tx, ctx)
   const source = sourceOf(ctx.config.REGISTRY_NAME, 'teg', life)
@@ -110,8 +112,6 @@ async function takePage(
       throw new RelayHalted(`number ${cursor.sequence + BigInt(i) + 1n} is missing, ${number} came instead.`)
   if (fresh.length === 0) return { moved: 0, head: begun ?? 0n }
   await advanceSource(tx, 'teg', fresh.length)
-  const parties = [...new Set(fresh.flatMap(({ item }) => item.parties ?? []))]
-  const owners = new Map((await findOwners(tx, parties)).map(({ id, owner }) => [id, owner]))
   return appendJournal(
     tx,
     ctx,
@@ -120,7 +120,7 @@ async function takePage(
       number: sequenceIn(life, 'teg', number),
       fact: { ...item, time: new Date(item.time) },
       // An agent that this registry does not know has no owner here: its events are then for operators only.
-      audience: item.parties && [...new Set(item.parties.flatMap((agent) => owners.get(agent) ?? []))],
+      audience: item.parties && [...new Set(item.parties.flatMap((agent) => agents.get(agent)?.owner ?? []))],
       parties: item.parties,
     })),
   )

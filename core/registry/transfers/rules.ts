@@ -1,6 +1,5 @@
 /** The rules of transfers on the registry's side: hashes, quotes, who may act, who may see. Pure. */
-import { createHash } from 'node:crypto'
-import canonicalize from 'canonicalize'
+import { hash } from 'node:crypto'
 import { AMOUNT_MAX, feeOf, formatAmount, formatRate, TRANSFER_MIN } from '#core/base/amount.ts'
 import { type Caller, hasRole } from '#core/base/caller.ts'
 import type { Command } from '#core/wire/teg.ts'
@@ -15,11 +14,16 @@ export interface KnownAgent {
 /** How long a quote binds. */
 export const QUOTE_MS = 15 * 60 * 1000
 
-/** A digest of the operation and its fields as the caller named them; amounts canonical, absent fields null. */
+/**
+ * A digest of the operation and its fields as the caller named them; amounts canonical, absent fields null. What is hashed is
+ * canonical JSON (RFC 8785): names in order, and of texts and nulls what JSON.stringify makes.
+ */
 export function hashCommand(op: string, fields: Record<string, string | null>): string {
-  return createHash('sha256')
-    .update(canonicalize({ op, ...fields }) ?? '')
-    .digest('hex')
+  const all: Record<string, string | null> = { op, ...fields }
+  const members = Object.keys(all)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${JSON.stringify(all[name])}`)
+  return hash('sha256', `{${members.join(',')}}`, 'hex')
 }
 
 /** What a quote binds. */

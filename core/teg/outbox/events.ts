@@ -2,9 +2,10 @@
 import { formatAmount } from '#core/base/amount.ts'
 import type { OutboxItem, Payment } from '#core/wire/teg.ts'
 import type { Fact } from '../ledger/read-facts.ts'
+import type { Movement } from '../ledger/read-movements.ts'
 
 /** The event of a movement; its id is the movement's. */
-export function showMovement(number: bigint, row: NonNullable<Fact['movement']>): OutboxItem {
+export function showMovement(number: bigint, row: Omit<Movement, 'place'>): OutboxItem {
   const base = { number: Number(number), id: row.id, time: row.created_at.toISOString() }
   const subject = `transfers/${row.id}`
   if (row.transfer) {

@@ -1,6 +1,7 @@
 /** Statements of the numbered outbox. */
 import type { Queryable } from '#core/platform/database/database.ts'
 import type { TransferRow } from '../ledger/queries.ts'
+import type { MovementSpan } from '../ledger/read-movements.ts'
 
 /** Batches numbered in one go. */
 const BATCHES_MAX = 10_000
@@ -8,6 +9,32 @@ const BATCHES_MAX = 10_000
 /** Gives committed batches their numbers. */
 export async function numberOutbox(db: Queryable): Promise<void> {
   await db.query('select teg.number_outbox($1::integer)', [BATCHES_MAX])
+}
+
+/** The part of a batch's events that lies in a page. */
+export interface Piece extends MovementSpan {
+  /** Number of its first event in the page. */
+  number: bigint
+  /** Some of the batch's events are of payment tokens; else all are movements. */
+  mixed: boolean
+}
+
+/** A batch's 5000 ledger numbers have three events each at most: it reaches no further than that behind a page. */
+const EVENTS_MAX = 15_000
+
+/** The pieces of the page behind a number, in order. */
+export function readPieces(db: Queryable, after: bigint, limit: number): Promise<Piece[]> {
+  return db.query<Piece>(
+    `select b.base, greatest(b.number_first, $1::bigint + 1) as number,
+       greatest($1 + 1 - b.number_first, 0)::integer as skip,
+       (least(b.number_last, $1 + $2::integer) - greatest(b.number_first, $1 + 1) + 1)::integer as count,
+       exists (select from teg.tokens k where k.seq >= b.base and k.seq < b.base + 5000)
+         or exists (select from teg.token_steps s where s.seq >= b.base and s.seq < b.base + 5000) as mixed
+     from teg.outbox_numbered b
+     where b.number_last > $1 and b.number_last <= $1 + $2 + ${EVENTS_MAX} and b.number_first <= $1 + $2
+     order by b.number_last`,
+    [after, limit],
+  )
 }
 
 /** An event's number, the ledger number of its fact, and what of it: 0 the movement, 1 a token's issue, 2 a token's end. */
@@ -24,16 +51,13 @@ const EVENTS = `select e.seq, e.what, b.number_first - 1 + row_number() over (or
          union all select k.seq, 1 from teg.tokens k where k.seq >= b.base and k.seq < b.base + 5000
          union all select s.seq, 2 from teg.token_steps s where s.seq >= b.base and s.seq < b.base + 5000) e`
 
-/** Events after a number, in order. */
-export function readEventKeys(db: Queryable, after: bigint, limit: number): Promise<EventKey[]> {
+/** The events of a piece, in order. */
+export function readMixedPiece(db: Queryable, { number, skip, base, count }: Piece): Promise<EventKey[]> {
   return db.query<EventKey>(
     `select n.number, n.seq, n.what
-     from (select b.number_last, b.number_first, b.base from teg.outbox_numbered b
-       where b.number_last > $1::bigint and b.number_first <= $1::bigint + $2::integer
-       order by b.number_last limit $2::integer) b
-     cross join lateral (${EVENTS}) n
-     where n.number > $1::bigint order by n.number limit $2::integer`,
-    [after, limit],
+     from (select $1::bigint as number_first, $2::bigint as base) b cross join lateral (${EVENTS}) n
+     where n.number > $3::bigint order by n.number limit $4::integer`,
+    [number - BigInt(skip), base, number - 1n, count],
   )
 }
 

@@ -5,8 +5,17 @@ import { findIdentity } from '#core/platform/database/identity-queries.ts'
 import type { OutboxItem, OutboxPage } from '#core/wire/teg.ts'
 import type { TegContext } from '../context.ts'
 import { type Fact, readFacts } from '../ledger/read-facts.ts'
+import { type Movement, readMovements } from '../ledger/read-movements.ts'
 import { showEnd, showIssue, showMovement } from './events.ts'
-import { type EventKey, keepIdentity, numberOutbox, readEventKeys, readIncarnation } from './queries.ts'
+import {
+  type EventKey,
+  keepIdentity,
+  numberOutbox,
+  type Piece,
+  readIncarnation,
+  readMixedPiece,
+  readPieces,
+} from './queries.ts'
 
 export async function readOutbox(
   ctx: TegContext,
@@ -14,13 +23,36 @@ export async function readOutbox(
 ): Promise<z.output<typeof OutboxPage>> {
   await noteIdentity(ctx)
   await numberOutbox(ctx.db)
-  const keys = await readEventKeys(ctx.db, BigInt(query.after), query.limit)
+  const pieces = await readPieces(ctx.db, BigInt(query.after), query.limit)
+  return { incarnation: await readIncarnation(ctx.db), items: await readItems(ctx, pieces) }
+}
+
+/** The events of a page: those of pure movements in one statement, those of payment tokens by their keys. */
+async function readItems(ctx: TegContext, pieces: readonly Piece[]): Promise<OutboxItem[]> {
+  const plain = pieces.filter(({ mixed }) => !mixed)
+  const rows = plain.length > 0 ? await readMovements(ctx, plain) : []
+  const items: OutboxItem[] = []
+  let taken = 0
+  let at = 0
+  for (const piece of pieces) {
+    if (piece.mixed) {
+      items.push(...(await readMixed(ctx, piece)))
+      continue
+    }
+    taken++
+    for (let { number } = piece; rows[at]?.place === taken; number++)
+      items.push(showMovement(number, rows[at++] as Movement))
+  }
+  return items
+}
+
+async function readMixed(ctx: TegContext, piece: Piece): Promise<OutboxItem[]> {
+  const keys = await readMixedPiece(ctx.db, piece)
   const facts = await readFacts(
     ctx,
     keys.map((key) => key.seq),
   )
-  const items = keys.map((key) => showEvent(key, facts.get(key.seq) as Fact))
-  return { incarnation: await readIncarnation(ctx.db), items }
+  return keys.map((key) => showEvent(key, facts.get(key.seq) as Fact))
 }
 
 /** How often a process asks again which database it stands in. */

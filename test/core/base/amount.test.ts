@@ -37,6 +37,16 @@ describe('amounts', () => {
       }),
     )
   })
+  test.each([
+    [AMOUNT_MAX + 1n, '9007199254.740992'],
+    [9_223_372_036_854_775_807n, '9223372036854.775807'],
+    [10n ** 30n, '1000000000000000000000000'],
+    [-1n, '-0.000001'],
+    [-(10n ** 18n + 500_000n), '-1000000000000.5'],
+    [9_007_199_254_999_999n - 1_000_000n, '9007199253.999999'],
+  ])('writes %s, a sum or a difference, to the last digit', (micro, text) =>
+    expect(formatAmount(micro)).toBe(text),
+  )
   test('rates have their own words', () => {
     expect([formatRate(5000n), parseRate('0.05'), parseRate('0.00001'), parseRate('x')]).toEqual([
       '0.005',

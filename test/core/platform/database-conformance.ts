@@ -9,6 +9,7 @@ export const scratchSchema = (): string => `scratch_${process.pid}_${Date.now().
 
 const NIL = '00000000-0000-0000-0000-000000000000'
 const EXTREME_UUID = '01234567-89ab-7def-bfed-cba987654321'
+const ONE = '00000000-0000-7000-8000-000000000001'
 const values: [what: string, sql: string, given: unknown, read: unknown][] = [
   ['int8 as bigint', '$1::int8', 9007199254740993n, 9007199254740993n],
   ['the least int8', '$1::int8', -9223372036854775808n, -9223372036854775808n],
@@ -28,12 +29,9 @@ const values: [what: string, sql: string, given: unknown, read: unknown][] = [
     ['a"b', 'c,d', '', null, '{x}', '\\', 'NULL', 'é'],
   ],
   ['an empty array', '$1::uuid[]', [], []],
-  [
-    'uuid[]',
-    '$1::uuid[]',
-    ['00000000-0000-7000-8000-000000000001'],
-    ['00000000-0000-7000-8000-000000000001'],
-  ],
+  ['uuid[]', '$1::uuid[]', [ONE], [ONE]],
+  ['uuid[] with null', '$1::uuid[]', [ONE, null, ONE], [ONE, null, ONE]],
+  ['uuid[][]', '$1::uuid[]', [[ONE], [ONE]], [[ONE], [ONE]]],
   ['bool[]', '$1::bool[]', [true, false], [true, false]],
   ['numeric as text, with its zeros', '$1::numeric', '123.4500', '123.4500'],
   ['numeric[] as text', '$1::numeric[]', ['1.50', null], ['1.50', null]],

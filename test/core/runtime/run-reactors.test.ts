@@ -89,6 +89,46 @@ describe('reactors', () => {
     ])
   })
 
+  test('looks past more events of other types than one turn reads, and acts on the one behind them', async () => {
+    const reactor = recorder('far', 'far.*')
+    await finish('far', reactor)
+    for (let i = 0; i < 1_100; i++) await journal.emit({ type: 'near.one' })
+    await journal.drain()
+    const head = await journal.tell({ type: 'far.one' }, { type: 'near.two' })
+    await finish('far', reactor)
+    expect(await effects('far')).toEqual([head - 1])
+    expect(await cursor('far')).toEqual({ index: BigInt(head), attempts: 0 })
+  })
+
+  test('an event that is tried again after parking is the same as before, with document, audience and targets', async () => {
+    const account = '01900000-0000-7000-8000-0000000000aa'
+    const seen: unknown[] = []
+    let fails = true
+    const reactor: Reactor<RegistryContext> = {
+      on: 'again.*',
+      run: async (_ctx, { id, index, type, subject, time, data, audience, targets }) => {
+        seen.push({ id, index, type, subject, time, data, audience, targets })
+        if (fails) throw new Error('not yet')
+        return undefined
+      },
+    }
+    await finish('again', reactor)
+    const head = await journal.tell({ type: 'again.one', data: { a: [1] }, audience: [account] })
+    for (const seconds of RETRY_SECONDS) {
+      await turn('again', reactor)
+      clock.advance(seconds * 1000)
+    }
+    await turn('again', reactor)
+    fails = false
+    await registry.db.query(
+      "update registry.reactor_parked set replay_at = parked_at where reactor = 'again'",
+    )
+    await turn('again', reactor)
+    expect(seen).toHaveLength(RETRY_SECONDS.length + 2)
+    expect(seen.at(-1)).toEqual(seen[0])
+    expect(seen[0]).toMatchObject({ index: BigInt(head), data: { a: [1] }, audience: [account], targets: 7 })
+  })
+
   test('a hint is given after the commit, and not when the transaction fails', async () => {
     await journal.tell({ type: 'hint.one' })
     const seen: (number | undefined)[] = []

@@ -122,4 +122,27 @@ describe('reading', () => {
     for (let after = before; after < before + items.length; after++)
       expect((await t.client.outbox(call, after, 1)).items[0]).toEqual(items[after - before])
   })
+
+  test('a page may begin and end anywhere in batches of movements, of tokens and of both, refusals among them', async () => {
+    const before = (await t.client.outbox(call, 0, 1000)).items.length
+    const [payer, payee] = await pair('100')
+    const some = (count: number) => Array.from({ length: count }, () => transfer(payer, payee, '0.01'))
+    const refused = transfer(payee, payer, '1000')
+    const one = await issue(payer, payee, '1')
+    await t.client.commands(call, [refused, ...some(4), refused, ...some(3)])
+    await t.client.commands(call, [...some(2), redeemToken(payee, one, '0.5'), refused, ...some(2)])
+    await t.client.commands(call, [refused, refused])
+    await t.client.commands(call, some(5))
+    const { items } = await t.client.outbox(call, before, 1000)
+    // The grant, the issue, 7 movements, 5 movements and the token's end, 5 movements.
+    expect(items.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, i) => before + 1 + i))
+    expect(items.filter(({ type }) => type === 'payment.redeemed').map(({ number }) => number)).toEqual([
+      before + 13,
+    ])
+    for (let after = 0; after < items.length; after++)
+      for (const limit of [1, 2, 3, 7, 8, 1000]) {
+        const page = await t.client.outbox(call, before + after, limit)
+        expect(page.items).toEqual(items.slice(after, after + limit))
+      }
+  })
 })

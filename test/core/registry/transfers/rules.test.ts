@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Caller } from '#core/base/caller.ts'
 import {
@@ -62,6 +65,17 @@ describe('hashes', () => {
     expect(hashCommand('refund', fields)).not.toBe(hash)
     expect(hashCommand('transfer', { ...fields, to_agent: B.did })).not.toBe(hash)
     expect(hashCommand('transfer', { ...fields, memo: '' })).not.toBe(hash)
+  })
+  test('are of canonical JSON: what an older version kept for a key is what this one asks with', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string({ unit: 'grapheme' }), fc.option(fc.string({ unit: 'grapheme' }))),
+        (some) => {
+          const text = canonicalize({ op: 'transfer', ...some }) as string
+          expect(hashCommand('transfer', some)).toBe(createHash('sha256').update(text).digest('hex'))
+        },
+      ),
+    )
   })
 })
 
