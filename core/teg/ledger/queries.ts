@@ -89,6 +89,7 @@ export async function applyPlain(
       reference,
       `{${unnamed.join(',')}}`,
     ],
+    { keep: 'apply_transfers' },
   )
   return rows[0] as PlainRow
 }
