@@ -10,7 +10,8 @@ export interface StatementOptions {
   /**
    * The name of a hot statement: where a connection is proven to be the server's own, the server keeps it there, parsed and
    * planned once for all its calls. For statements whose text never changes, whose parameters all have a cast (their types
-   * are fixed once) and whose plan has no choice that grows wrong: inserts, calls of functions, rows by their key.
+   * are fixed once) and whose plan leaves no choice: inserts and calls of functions. A look-up planned while its table was
+   * empty would read all of it until the server's next count.
    */
   readonly keep?: string
 }

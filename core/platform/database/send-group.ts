@@ -30,7 +30,7 @@ interface Query {
   handleDataRow(message: unknown): void
   handleCommandComplete(message: unknown, connection: Connection): void
 }
-type QueryClass = new (statement: Prepared, values: undefined, callback: (error: unknown) => void) => Query
+type QueryClass = new (text: string, values: unknown[], callback: (error: unknown) => void) => Query
 
 /**
  * Sends statements as one group of the extended protocol, with a single Sync behind the last one: so the server itself
@@ -107,10 +107,12 @@ function makeGroup(client: pg.PoolClient, statements: readonly Prepared[], end: 
   /** A row that could not be read: what is behind it was done and still is told as failed. */
   let isUnread = false
   let turn = 0
-  const queries = statements.map((statement) => {
-    const query = new Query({ ...statement }, undefined, (error) => {
+  const queries = statements.map(({ text, values, name }) => {
+    const query = new Query(text, values, (error) => {
       failed ??= { error }
     })
+    // Given as a configuration it would be copied, which costs more than all the rest.
+    query.name = name
     query._result._types = types
     return query
   })

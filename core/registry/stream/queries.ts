@@ -42,7 +42,7 @@ export interface NewJournalRow {
 
 /** One relay at a time gives indexes; the next statement's snapshot holds all that the one before has committed. */
 export const lockJournal = (tx: Transaction) =>
-  tx.query(`select pg_advisory_xact_lock(hashtext('registry.journal'))`)
+  tx.query(`select pg_advisory_xact_lock(hashtext('registry.journal'))`, [], { keep: 'lock_journal' })
 
 /** Takes the oldest rows out of the outbox, in their order. */
 export async function takeOutbox(tx: Transaction, limit: number): Promise<OutboxRow[]> {
@@ -60,6 +60,7 @@ export async function advanceHead(tx: Transaction, count: number): Promise<bigin
   const rows = await tx.query<{ before: bigint }>(
     'update registry.journal_head set index = index + $1::bigint returning index - $1::bigint as before',
     [count],
+    { keep: 'advance_head' },
   )
   return (rows[0] as { before: bigint }).before
 }
@@ -115,6 +116,7 @@ export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], n
        subject text, time timestamptz, envelope text, audience uuid[], parties uuid[], salt text, policyversion integer,
        targets smallint)`,
     [JSON.stringify(rows), now],
+    { keep: 'insert_journal' },
   )
 
 /** Documents by source and sequence. */
