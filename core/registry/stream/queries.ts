@@ -40,9 +40,12 @@ export interface NewJournalRow {
   targets: number
 }
 
-/** One relay at a time gives indexes; the next statement's snapshot holds all that the one before has committed. */
+/**
+ * One relay at a time gives indexes; the next statement's snapshot holds all that the one before has committed. It travels
+ * with that statement, which is run behind it.
+ */
 export const lockJournal = (tx: Transaction) =>
-  tx.query(`select pg_advisory_xact_lock(hashtext('registry.journal'))`, [], { keep: 'lock_journal' })
+  tx.later(`select pg_advisory_xact_lock(hashtext('registry.journal'))`, [], { keep: 'lock_journal' })
 
 /** Takes the oldest rows out of the outbox, in their order. */
 export async function takeOutbox(tx: Transaction, limit: number): Promise<OutboxRow[]> {
@@ -55,25 +58,17 @@ export async function takeOutbox(tx: Transaction, limit: number): Promise<Outbox
   return rows.sort((a, b) => (a.position < b.position ? -1 : 1))
 }
 
-/** Moves the head by `count`. @returns the head before */
-export async function advanceHead(tx: Transaction, count: number): Promise<bigint> {
-  const rows = await tx.query<{ before: bigint }>(
-    'update registry.journal_head set index = index + $1::bigint returning index - $1::bigint as before',
-    [count],
-    { keep: 'advance_head' },
-  )
-  return (rows[0] as { before: bigint }).before
-}
+/** Moves the head by `count`, on the way to the commit. */
+export const advanceHead = (tx: Transaction, count: number) =>
+  tx.later('update registry.journal_head set index = index + $1::bigint', [count], { keep: 'advance_head' })
 
-/** Moves a source by `count`. @returns its sequence before */
-export async function advanceSource(tx: Transaction, service: string, count: number): Promise<bigint> {
-  const rows = await tx.query<{ before: bigint }>(
-    `update registry.journal_sources set sequence = sequence + $2::bigint where service = $1
-     returning sequence - $2::bigint as before`,
+/** Moves a source by `count`, on the way to the commit. */
+export const advanceSource = (tx: Transaction, service: string, count: number) =>
+  tx.later(
+    'update registry.journal_sources set sequence = sequence + $2::bigint where service = $1::text',
     [service, count],
+    { keep: 'advance_source' },
   )
-  return (rows[0] as { before: bigint }).before
-}
 
 export async function findSource(on: Queryable, service: string) {
   const rows = await on.query<SourceRow>(
@@ -104,8 +99,9 @@ export const restartSource = (tx: Transaction, service: string, sequence: bigint
 export const setIncarnation = (tx: Transaction, service: string, incarnation: string) =>
   tx.query('update registry.journal_sources set incarnation = $2 where service = $1', [service, incarnation])
 
+/** On the way to the commit. */
 export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], now: Date | null) =>
-  tx.query(
+  tx.later(
     `insert into registry.journal
        (index, id, source, sourcesequence, type, subject, time, envelope, audience, parties, salt, policyversion,
         targets, recorded_at)

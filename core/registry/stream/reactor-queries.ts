@@ -2,13 +2,17 @@
 import type { Queryable, Transaction } from '#core/platform/database/database.ts'
 import type { JournalRow } from './queries.ts'
 
-/** Makes a reactor's cursor at the beginning of the journal, unless there is one. */
+/** Makes a reactor's cursor at the beginning of the journal, unless there is one; on the way to the next statement. */
 export const insertCursor = (tx: Transaction, reactor: string, now: Date | null) =>
-  tx.query(
+  tx.later(
     `insert into registry.reactor_cursors (reactor, updated_at)
-     values ($1, coalesce($2::timestamptz, clock_timestamp())) on conflict (reactor) do nothing`,
+     values ($1::text, coalesce($2::timestamptz, clock_timestamp())) on conflict (reactor) do nothing`,
     [reactor, now],
+    { keep: 'insert_cursor' },
   )
+
+/** The commit of this transaction does not wait for the disk. */
+export const commitLightly = (tx: Transaction) => tx.later('set local synchronous_commit = off')
 
 export async function takeEpoch(
   tx: Transaction,
@@ -38,8 +42,9 @@ export async function lockCursor(tx: Transaction, reactor: string, now: Date | n
   return rows[0]
 }
 
+/** On the way to the commit. */
 export const moveCursor = (tx: Transaction, reactor: string, index: bigint, now: Date | null) =>
-  tx.query(
+  tx.later(
     `update registry.reactor_cursors set index = $2, attempts = 0, next_attempt_at = null,
        updated_at = coalesce($3::timestamptz, clock_timestamp()) where reactor = $1`,
     [reactor, index, now],

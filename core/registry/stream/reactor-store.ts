@@ -3,6 +3,7 @@ import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
 import { type JournalRow, listJournal } from './queries.ts'
 import {
+  commitLightly,
   countFailure,
   findReplay,
   insertCursor,
@@ -36,7 +37,7 @@ const toEvent = (row: JournalRow): StoredEvent => {
 export const reactorStore = {
   /** Makes the cursor of a new reactor, at the beginning of the journal. */
   async ensure(tx: Transaction, ctx: RegistryContext, reactor: string): Promise<void> {
-    await insertCursor(tx, reactor, ctx.time)
+    insertCursor(tx, reactor, ctx.time)
   },
   /** The next epoch; waits for a transaction of the holder before. */
   takeEpoch: (tx: Transaction, ctx: RegistryContext, reactor: string, holder: string) =>
@@ -52,7 +53,11 @@ export const reactorStore = {
     return (await listJournal(tx, after, limit)).map(toEvent)
   },
   async move(tx: Transaction, ctx: RegistryContext, reactor: string, index: bigint): Promise<void> {
-    await moveCursor(tx, reactor, index, ctx.time)
+    moveCursor(tx, reactor, index, ctx.time)
+  },
+  async pass(tx: Transaction, ctx: RegistryContext, reactor: string, index: bigint): Promise<void> {
+    commitLightly(tx)
+    moveCursor(tx, reactor, index, ctx.time)
   },
   /** Counts a failure of the event after the cursor. @returns failures so far */
   fail: (tx: Transaction, ctx: RegistryContext, reactor: string, retrySeconds: readonly number[]) =>
