@@ -506,6 +506,52 @@ begin
   end if;
 end $$;
 ` },
+  { name: "0040-leg-chains.sql", sql: `-- The legs of an account as two chains, what it paid and what it was paid: each names the ledger number of the one before it
+-- (0: it is the first), the account the last of each. Of sixteen legs one stands in an index, chosen by a hash of its
+-- number: a reader enters a chain there and follows it. Two index entries a transfer were a sixth of all that it cost.
+drop index teg.moves_out;
+drop index teg.moves_in;
+alter table teg.accounts add column last_out bigint not null default 0, add column last_in bigint not null default 0;
+alter table teg.moves add column from_prev bigint, add column to_prev bigint;
+alter table teg.moves disable trigger refuse_change;
+with outs as (
+  select m.seq, lag(m.seq, 1, 0::bigint) over (partition by m.from_no order by m.seq) as prev
+  from teg.moves m where m.from_seq is not null
+)
+update teg.moves m set from_prev = o.prev from outs o where m.seq = o.seq;
+with ins as (
+  select m.seq, lag(m.seq, 1, 0::bigint) over (partition by m.to_no order by m.seq) as prev
+  from teg.moves m where m.to_seq is not null
+)
+update teg.moves m set to_prev = i.prev from ins i where m.seq = i.seq;
+alter table teg.moves enable trigger refuse_change;
+alter table teg.moves drop constraint moves_legs;
+alter table teg.moves add constraint moves_legs check (
+  case when code is null
+    then amount > 0 and fee >= 0 and fee < amount and (from_seq is null) = (from_no is null)
+      and (to_seq is null) = (to_no is null) and kind <> 'hold'
+      and case kind when 'mint' then from_no is null when 'burn' then to_no is null else to_no is not null end
+    else from_seq is null and to_seq is null end
+  and (to_seq is null) = (to_balance is null) and (from_seq is null) = (from_balance is null)
+  and coalesce(from_prev < seq, from_seq is null) and coalesce(to_prev < seq, to_seq is null));
+update teg.accounts a set last_out = o.last
+from (select m.from_no as no, max(m.seq) as last from teg.moves m where m.from_seq is not null group by m.from_no) o
+where a.no = o.no;
+update teg.accounts a set last_in = i.last
+from (select m.to_no as no, max(m.seq) as last from teg.moves m where m.to_seq is not null group by m.to_no) i
+where a.no = i.no;
+create index moves_out on teg.moves (from_no, seq) where from_seq is not null and hashint8(seq) & 15 = 0;
+create index moves_in on teg.moves (to_no, seq) where to_seq is not null and hashint8(seq) & 15 = 0;
+drop function if exists teg.last_leg(uuid, timestamptz, boolean, bigint);
+` },
+  { name: "0050-keys-by-time.sql", sql: `-- Whether keys that begin with a time have digests that begin with it. Only in a ledger that is born so: where outcomes are
+-- kept under other digests, a repeated key would not find its own and would move money again.
+alter table teg.meta add column keys_by_time boolean not null default false;
+update teg.meta set keys_by_time = true
+where not exists (select from teg.accounts) and not exists (select from teg.moves)
+  -- No process of an older version can be at work on a database that has just been made.
+  and exists (select from teg.migrations g where g.name = '0001-ledger.sql' and g.applied_at > clock_timestamp() - interval '5 minutes');
+` },
   { name: "ledger/fences.sql", sql: `-- Fences of tasks in the gate. Repeatable.
 -- By command: true where a newer holder of its task has been seen, here or in an earlier batch; null without fence. What
 -- is seen is kept, whatever becomes of the command: an epoch is (incarnation, counter of at most 18 digits).
@@ -574,7 +620,8 @@ declare
   v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
   v_ids uuid[]; v_nos integer[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
-  v_seq bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[]; v_slot integer[];
+  v_seq bigint[]; v_out bigint[]; v_in bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[];
+  v_slot integer[];
   -- What a refund pays back, and the token that a command names, by command.
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
   v_tokens teg.tokens[]; v_token teg.tokens; v_token_state smallint[];
@@ -591,7 +638,7 @@ declare
   r_from_slot integer[] := array_fill(null::integer, array[n]); r_to_slot integer[] := r_from_slot;
   r_amount bigint[] := r_prior; r_fee bigint[] := r_prior; r_ppm integer[] := r_from_slot; r_snap bigint[] := r_prior;
   r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
-  r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior;
+  r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior; r_from_prev bigint[] := r_prior; r_to_prev bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
   s_moved boolean[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
   v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
@@ -608,15 +655,17 @@ begin
 
   -- 2. Every account that this batch can change is locked, in ascending id order: no deadlock, no lost update.
   select array_agg(l.id), array_agg(l.no), array_agg(l.did), array_agg(l.owner), array_agg(l.balance), array_agg(l.held),
-    array_agg(l.staked + l.unbonding), array_agg(l.seq), array_agg(l.status), array_agg(l.status_sequence),
-    array_agg(not (l.id = any (v_made))), array_agg(false)
-  into v_ids, v_nos, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_status, v_status_seq, v_known, v_dirty
+    array_agg(l.staked + l.unbonding), array_agg(l.seq), array_agg(l.last_out), array_agg(l.last_in), array_agg(l.status),
+    array_agg(l.status_sequence), array_agg(not (l.id = any (v_made))), array_agg(false)
+  into v_ids, v_nos, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_out, v_in, v_status, v_status_seq, v_known, v_dirty
   from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
   select array_agg(s.slot::integer order by r.place) into v_slot
   from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
   if cardinality(p_tasks) > 0 then v_stale := teg.pass_fences(p_tasks, p_extra); end if;
   v_now := coalesce(p_now, clock_timestamp());
   v_day := (v_now at time zone 'UTC')::date;
+  -- Under the locks: so the numbers of an account's legs rise.
+  v_base := nextval('teg.ledger_seq');
 
   -- 3. New statements, hence new snapshots: what was committed while this batch waited for its locks is seen.
   select array_agg(f.seq order by c.place), array_agg(f.request_hash order by c.place) into v_prior, v_prior_hash
@@ -641,6 +690,7 @@ begin
         for m in reverse i - 2 .. g_start loop
           continue when r_state[m] <> 0;
           a := r_from_slot[m]; b := r_to_slot[m]; v_seq[a] := v_seq[a] - 1; v_seq[b] := v_seq[b] - 1;
+          v_out[a] := r_from_prev[m]; v_in[b] := r_to_prev[m]; r_from_prev[m] := null; r_to_prev[m] := null;
           v_balance[a] := v_balance[a] + r_amount[m]; v_balance[b] := v_balance[b] - (r_amount[m] - r_fee[m]);
           v_fees := v_fees - r_fee[m]; v_events := v_events - 1; r_fee[m] := 0; r_ppm[m] := 0; r_snap[m] := null;
           r_state[m] := 1; r_code[m] := verdict[1]; r_detail[m] := verdict[2]; r_from_seq[m] := null; r_to_seq[m] := null;
@@ -781,13 +831,14 @@ begin
       if a is not null then
         v_balance[a] := v_balance[a] - amount; v_seq[a] := v_seq[a] + 1; v_dirty[a] := true;
         r_from[i] := v_ids[a]; r_from_slot[i] := a; r_from_seq[i] := v_seq[a]; r_from_balance[i] := v_balance[a];
-        r_from_held[i] := nullif(v_held[a], 0);
+        r_from_held[i] := nullif(v_held[a], 0); r_from_prev[i] := v_out[a]; v_out[a] := v_base + i - 1;
       elsif op = 5 then
         v_issued := v_issued + amount; v_granted := v_granted + amount;
       end if;
       if b is not null then
         v_balance[b] := v_balance[b] + (amount - fee); v_seq[b] := v_seq[b] + 1; v_dirty[b] := true;
         r_to[i] := v_ids[b]; r_to_slot[i] := b; r_to_seq[i] := v_seq[b]; r_to_balance[i] := v_balance[b];
+        r_to_prev[i] := v_in[b]; v_in[b] := v_base + i - 1;
       end if;
       if op = 4 then
         r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount;
@@ -808,13 +859,12 @@ begin
 
   -- 5. One write of each kind.
   if cardinality(v_void) > 0 then perform teg.write_voids(v_void, v_now); end if;
-  if v_rows > 0 or v_steps > 0 or cardinality(s_at) > 0 then v_base := nextval('teg.ledger_seq'); end if;
   if v_rows > 0 then
     perform teg.write_transfers(v_base, v_now, p_op, r_state, p_idem, p_hash, v_nos, r_from_slot, r_to_slot, r_amount, r_fee,
-      r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo,
-      p_reference, r_code, r_detail);
+      r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_from_prev, r_to_prev, r_ppm, r_snap, r_from_held, r_refund, r_kind,
+      p_key, p_memo, p_reference, r_code, r_detail);
   end if;
-  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_status, v_status_seq, v_dirty, v_holds);
+  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
     perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
       s_account, s_sequence, s_status, s_moved);
@@ -1037,17 +1087,18 @@ declare
   want_dids constant boolean := cardinality(p_unnamed) > 0;
   -- The locked accounts, in the order of p_accounts.
   v_at tid[]; v_nos integer[]; v_balance bigint[]; v_held bigint[]; v_room bigint[]; v_seq bigint[]; v_seq_old bigint[];
-  v_status smallint[]; v_dids text[]; v_snap integer; v_due boolean; v_fees bigint := 0; v_refused integer := 0;
-  v_changed bigint;
+  v_out bigint[]; v_in bigint[]; v_status smallint[]; v_dids text[]; v_snap integer;
+  v_due boolean; v_fees bigint := 0; v_refused integer := 0; v_changed bigint; v_number bigint;
   r_from_seq bigint[] := array_fill(null::bigint, array[n]); r_to_seq bigint[] := r_from_seq; r_to_balance bigint[] := r_from_seq;
+  r_from_prev bigint[] := r_from_seq; r_to_prev bigint[] := r_from_seq;
   a integer; b integer; amount bigint; fee bigint; payer bigint; payee bigint; step bigint; verdict text[];
 begin
   -- Every account is locked in ascending id order.
   select array_agg(l.at), array_agg(l.no), array_agg(l.balance), array_agg(l.held), array_agg(l.room), array_agg(l.seq),
-    array_agg(l.status), array_agg(l.did)
-  into v_at, v_nos, v_balance, v_held, v_room, v_seq, v_status, v_dids
-  from (select acc.ctid as at, acc.no, acc.balance, acc.held, int8_max - acc.staked - acc.unbonding as room, acc.seq, acc.status,
-      case when want_dids then acc.did end as did
+    array_agg(l.last_out), array_agg(l.last_in), array_agg(l.status), array_agg(l.did)
+  into v_at, v_nos, v_balance, v_held, v_room, v_seq, v_out, v_in, v_status, v_dids
+  from (select acc.ctid as at, acc.no, acc.balance, acc.held, int8_max - acc.staked - acc.unbonding as room, acc.seq, acc.last_out,
+      acc.last_in, acc.status, case when want_dids then acc.did end as did
     from teg.accounts acc where acc.id = any (p_accounts) order by acc.id for no key update) l;
   if cardinality(v_nos) is distinct from cardinality(p_accounts) then
     return;
@@ -1062,8 +1113,11 @@ begin
   end if;
   select s.id, s.effective_ppm into v_snap, o_ppm from teg.fee_snapshots s order by s.settings_version desc limit 1;
 
+  -- Under the locks: so the numbers of an account's legs rise.
+  o_base := nextval('teg.ledger_seq'); v_number := o_base - 1;
   v_seq_old := v_seq; o_fee := r_from_seq; o_balance := r_from_seq;
   for i in 1 .. n loop
+    v_number := v_number + 1;
     a := p_from[i]; b := p_to[i]; amount := p_amount[i]; payer := v_balance[a]; payee := v_balance[b];
     if amount >= 100 and amount <= amount_max and amount <= payer - v_held[a] and a <> b and v_status[a] = 1 and v_status[b] = 1
         and payee <= v_room[b] - amount then
@@ -1072,6 +1126,7 @@ begin
       v_balance[a] := payer; v_balance[b] := payee; o_fee[i] := fee; o_balance[i] := payer; r_to_balance[i] := payee;
       step := v_seq[a] + 1; v_seq[a] := step; r_from_seq[i] := step;
       step := v_seq[b] + 1; v_seq[b] := step; r_to_seq[i] := step;
+      r_from_prev[i] := v_out[a]; v_out[a] := v_number; r_to_prev[i] := v_in[b]; v_in[b] := v_number;
       if v_held[a] > 0 then o_held[i] := v_held[a]; end if;
     else
       verdict := teg.judge_amount(amount);
@@ -1085,13 +1140,12 @@ begin
     end if;
   end loop;
 
-  o_base := nextval('teg.ledger_seq');
   insert into teg.moves (seq, idem, request_hash, amount, fee, from_seq, from_balance, to_seq, to_balance, created_at, from_no,
-    to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, code, detail)
+    to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, code, detail, from_prev, to_prev)
   select o_base + c.i - 1, p_idem[c.i], p_hash[c.i], p_amount[c.i], coalesce(o_fee[c.i], 0), r_from_seq[c.i], o_balance[c.i],
     r_to_seq[c.i], r_to_balance[c.i], o_at, v_nos[p_from[c.i]], v_nos[p_to[c.i]],
     case when r_to_seq[c.i] is null then 0 else o_ppm end, case when r_to_seq[c.i] is not null then v_snap end, 'transfer',
-    o_held[c.i], p_memo[c.i], p_reference[c.i], o_code[c.i], o_detail[c.i]
+    o_held[c.i], p_memo[c.i], p_reference[c.i], o_code[c.i], o_detail[c.i], r_from_prev[c.i], r_to_prev[c.i]
   from generate_series(1, n) as c(i);
   if want_dids then
     o_dids := (select array_agg(v_dids[u.place] order by u.i) from unnest(p_unnamed) with ordinality as u(place, i));
@@ -1099,7 +1153,7 @@ begin
   if v_refused = n then
     return;
   end if;
-  update teg.accounts acc set balance = v_balance[u.i], seq = v_seq[u.i]
+  update teg.accounts acc set balance = v_balance[u.i], seq = v_seq[u.i], last_out = v_out[u.i], last_in = v_in[u.i]
   from generate_series(1, cardinality(v_seq)) as u(i) where acc.ctid = v_at[u.i] and v_seq[u.i] > v_seq_old[u.i];
   get diagnostics v_changed = row_count;
   -- A row stays where it was locked; if ever one did not, nothing of this batch may stand.
@@ -1118,36 +1172,86 @@ begin
 end $gate$;
 ` },
   { name: "ledger/read.sql", sql: `-- Functions of reads. Repeatable: re-applied when its text changes.
--- The number of an account's last leg at a moment and before a ledger number: a binary search, since legs are dense.
-create or replace function teg.last_leg(p_account uuid, p_at timestamptz, p_inclusive boolean, p_seq bigint)
+-- The legs of an account hang together in two chains: what it paid (from_prev, accounts.last_out) and what it was paid
+-- (to_prev, last_in). One in sixteen stands in an index as well: a chain is entered there and followed to older legs. Along
+-- a chain the times rise with the numbers. All of them read in the snapshot of the statement that calls them.
+
+-- The first leg of a chain at or behind a number that stands in the index; null: none. The order by both columns of the
+-- index leaves the planner no other way, so the row may be one of another account, and is none then.
+create or replace function teg.indexed_leg(p_no integer, p_out boolean, p_seq bigint, out seq bigint, out at timestamptz)
+language plpgsql stable set enable_seqscan = off set enable_sort = off as $$
+declare
+  v_no integer;
+begin
+  if p_out then
+    select m.from_no, m.seq, m.created_at into v_no, seq, at from teg.moves m
+    where (m.from_no, m.seq) >= (p_no, p_seq) and m.from_seq is not null and hashint8(m.seq) & 15 = 0
+    order by m.from_no, m.seq limit 1;
+  else
+    select m.to_no, m.seq, m.created_at into v_no, seq, at from teg.moves m
+    where (m.to_no, m.seq) >= (p_no, p_seq) and m.to_seq is not null and hashint8(m.seq) & 15 = 0
+    order by m.to_no, m.seq limit 1;
+  end if;
+  if v_no is distinct from p_no then
+    seq := null; at := null;
+  end if;
+end $$;
+
+-- Legs of a chain from a number on, newest first; 0 and null: none. Without \`p_all\` only movements between two agents.
+create or replace function teg.walk_legs(p_no integer, p_out boolean, p_first bigint, p_since timestamptz, p_all boolean,
+  p_limit integer)
+returns setof teg.moves language plpgsql stable set enable_seqscan = off as $$
+declare
+  m teg.moves;
+  v_seq bigint := p_first;
+  v_left integer := p_limit;
+begin
+  while v_seq > 0 and v_left > 0 loop
+    select t.* into m from teg.moves t where t.seq = v_seq;
+    if p_no is distinct from (case when p_out then m.from_no else m.to_no end) then
+      raise exception 'teg.moves: % is no leg of account %', v_seq, p_no using errcode = 'data_corrupted';
+    end if;
+    exit when m.created_at < p_since;
+    v_seq := case when p_out then m.from_prev else m.to_prev end;
+    continue when not p_all and (m.from_no is null or m.to_no is null);
+    v_left := v_left - 1;
+    return next m;
+  end loop;
+end $$;
+
+-- The number of a chain's newest leg before a number (null: of its newest) that is no later than a moment; 0: none.
+create or replace function teg.find_leg(p_no integer, p_out boolean, p_before bigint, p_at timestamptz)
 returns bigint language plpgsql stable set enable_seqscan = off as $$
 declare
+  v_end bigint;  -- an indexed leg that is known to be too new
   v_low bigint := 0;
-  v_high bigint;
-  v_no integer;
+  v_high bigint := (select case when p_out then a.last_out else a.last_in end from teg.accounts a where a.no = p_no);
   v_middle bigint;
-  v_at timestamptz;
-  v_seq bigint;
+  l record;
 begin
-  select a.no, a.seq into v_no, v_high from teg.accounts a where a.id = p_account;
-  v_high := coalesce(v_high, 0);
-  if p_at is null and p_seq is null then
-    return v_high;
+  if p_before <= v_high then
+    v_end := (select i.seq from teg.indexed_leg(p_no, p_out, p_before) i);
   end if;
-  while v_low < v_high loop
-    v_middle := (v_low + v_high + 1) / 2;
-    select l.created_at, l.seq into v_at, v_seq from (
-      select o.created_at, o.seq from teg.moves o where o.from_no = v_no and o.from_seq = v_middle
-      union all
-      select i.created_at, i.seq from teg.moves i where i.to_no = v_no and i.to_seq = v_middle
-    ) l;
-    if (p_at is null or v_at < p_at or (p_inclusive and v_at = p_at)) and (p_seq is null or v_seq < p_seq) then
-      v_low := v_middle;
+  -- The numbers are halved until the first indexed leg behind the moment is known.
+  v_high := coalesce(v_end, v_high) + 1;
+  while p_at is not null and v_low < v_high loop
+    v_middle := v_low + (v_high - v_low) / 2;
+    select i.seq, i.at into l from teg.indexed_leg(p_no, p_out, v_middle) i;
+    if l.seq < v_high and l.at <= p_at then
+      v_low := l.seq + 1;
     else
-      v_high := v_middle - 1;
+      v_end := case when l.seq < v_high then l.seq else v_end end;
+      v_high := v_middle;
     end if;
   end loop;
-  return v_low;
+  v_end := coalesce(v_end, (select case when p_out then a.last_out else a.last_in end from teg.accounts a where a.no = p_no));
+  while v_end > 0 loop
+    select m.created_at as at, case when p_out then m.from_prev else m.to_prev end as prev into l
+    from teg.moves m where m.seq = v_end;
+    exit when (p_before is null or v_end < p_before) and (p_at is null or l.at <= p_at);
+    v_end := l.prev;
+  end loop;
+  return coalesce(v_end, 0);
 end $$;
 
 -- Gives committed batches their events' numbers. One numberer at a time; each statement sees the commits before it.
@@ -1497,38 +1601,46 @@ end $$;
 drop function if exists teg.write_transfers;
 create function teg.write_transfers(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
   p_idem uuid[], p_hash bigint[], p_nos integer[], p_from integer[], p_to integer[], p_amount bigint[], p_fee bigint[],
-  p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_ppm integer[], p_snap bigint[],
+  p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_from_prev bigint[],
+  p_to_prev bigint[], p_ppm integer[], p_snap bigint[],
   p_from_held bigint[], p_refund uuid[], p_kind text[], p_key text[], p_memo text[], p_reference text[], p_code text[],
   p_detail text[])
 returns void language plpgsql as $$
 begin
   insert into teg.moves (seq, idem, request_hash, from_no, to_no, amount, fee, from_seq, from_balance,
-    to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
+    to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail,
+    from_prev, to_prev)
   select p_base + c.place - 1, c.idem, c.hash, p_nos[c.payer], p_nos[c.payee], c.amount, c.fee, c.from_seq, c.from_balance,
     c.to_seq, c.to_balance, p_now, c.ppm, c.snap::integer, c.from_held, c.refund, c.kind::teg.kind,
     case c.op when 2 then 'system:status' when 5 then 'system:genesis' when 7 then 'payee' when 10 then 'system:mint'
-      when 11 then 'system:burn' end, case c.op when 5 then c.key end, c.memo, c.reference, c.code, c.detail
+      when 11 then 'system:burn' end, case c.op when 5 then c.key end, c.memo, c.reference, c.code, c.detail,
+    c.from_prev, c.to_prev
   from unnest(p_op, p_state, p_idem, p_hash, p_from, p_to, p_amount, p_fee, p_from_seq, p_from_balance, p_to_seq,
-    p_to_balance, p_ppm, p_snap, p_from_held, p_refund, p_kind, p_key, p_memo, p_reference, p_code, p_detail)
+    p_to_balance, p_ppm, p_snap, p_from_held, p_refund, p_kind, p_key, p_memo, p_reference, p_code, p_detail, p_from_prev,
+    p_to_prev)
     with ordinality as c(op, state, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
-    to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, place)
+    to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, from_prev, to_prev, place)
   where c.state < 2;
 end $$;
 
-create or replace function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq bigint[],
-  p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
+drop function if exists teg.write_accounts;
+create function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq bigint[],
+  p_out bigint[], p_in bigint[], p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
 returns void language plpgsql as $$
 begin
   if p_holds then
     update teg.accounts acc
-    set balance = u.balance, held = u.held, seq = u.seq, status = u.status, status_sequence = u.status_seq
-    from unnest(p_ids, p_balance, p_held, p_seq, p_status, p_status_seq, p_dirty)
-      as u(id, balance, held, seq, status, status_seq, dirty)
+    set balance = u.balance, held = u.held, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status,
+      status_sequence = u.status_seq
+    from unnest(p_ids, p_balance, p_held, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
+      as u(id, balance, held, seq, last_out, last_in, status, status_seq, dirty)
     where acc.id = u.id and u.dirty;
     return;
   end if;
-  update teg.accounts acc set balance = u.balance, seq = u.seq, status = u.status, status_sequence = u.status_seq
-  from unnest(p_ids, p_balance, p_seq, p_status, p_status_seq, p_dirty) as u(id, balance, seq, status, status_seq, dirty)
+  update teg.accounts acc
+  set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status, status_sequence = u.status_seq
+  from unnest(p_ids, p_balance, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
+    as u(id, balance, seq, last_out, last_in, status, status_seq, dirty)
   where acc.id = u.id and u.dirty;
 end $$;
 

@@ -4,6 +4,7 @@ import { auth } from './auth.ts'
 import { discovery } from './discovery.ts'
 import { NinefoldError, readError } from './errors.ts'
 import { events } from './events.ts'
+import { makeKey } from './make-key.ts'
 import { payments } from './payments.ts'
 import { transfers } from './transfers.ts'
 import {
@@ -47,7 +48,7 @@ export class Ninefold implements Transport {
   async request<T>(method: Method, path: string, options: RequestOptions = {}): Promise<T> {
     const { attemptsMax = 4, retryDelayMs = 200 } = this.options
     // One key for all attempts: the registry does the work once.
-    const key = method === 'POST' ? (options.idempotencyKey ?? crypto.randomUUID()) : options.idempotencyKey
+    const key = method === 'POST' ? (options.idempotencyKey ?? makeKey()) : options.idempotencyKey
     const repeatable = method === 'GET' || method === 'DELETE' || method === 'POST'
     for (let attempt = 1; ; attempt++) {
       const last = !repeatable || attempt >= attemptsMax

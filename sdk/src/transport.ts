@@ -19,7 +19,7 @@ export interface RequestOptions {
   body?: unknown
   query?: object
   headers?: Record<string, string>
-  /** The Idempotency-Key of a POST; a random one by default. */
+  /** The Idempotency-Key of a POST; a new UUIDv7 by default. */
   idempotencyKey?: string
   signal?: AbortSignal
 }

@@ -68,12 +68,16 @@ const opening = (agent: string): ParsedCommand[] => [
   }),
 ]
 
+/** Keys as the SDK makes them. */
+export const timedKey = idMaker(systemClock, systemRandom)
+
 /** Runs callers, each with one transfer under way, and tells what they got. */
 export async function runGate(
   world: GateWorld,
   server: PrivatePostgres,
-  load: { callers: number; seconds: number; pick: Pick },
+  load: { callers: number; seconds: number; pick: Pick; makeKey?: () => string },
 ): Promise<GateRun> {
+  const { makeKey = timedKey } = load
   const times: number[] = []
   const [begin, node, before] = [
     performance.now(),
@@ -83,7 +87,7 @@ export async function runGate(
   const end = begin + load.seconds * 1000
   const caller = async () => {
     for (let sent = performance.now(); sent < end; ) {
-      const [outcome] = await world.gate.post([transferOf(world, load.pick)])
+      const [outcome] = await world.gate.post([transferOf(world, load.pick, makeKey)])
       if (!outcome?.ok) throw new Error(`a transfer was refused: ${JSON.stringify(outcome?.error)}`)
       const now = performance.now()
       times.push(now - sent)
@@ -106,11 +110,11 @@ export async function runGate(
 }
 
 /** As it comes from the wire's shape: what HTTP and JSON cost is measured end to end. */
-function transferOf(world: GateWorld, pick: Pick): ParsedCommand {
+function transferOf(world: GateWorld, pick: Pick, makeKey: () => string): ParsedCommand {
   const [from, to] = pick()
   return {
     op: 'transfer',
-    key: randomUUID(),
+    key: makeKey(),
     hash: HASH,
     from_agent: world.agents[from] as string,
     to_agent: world.agents[to] as string,

@@ -1,9 +1,10 @@
 /** POST /transfers and /transfers/batch end to end: HTTP, credential, registry and TEG as processes, gate, outbox, journal. */
-import { randomUUID } from 'node:crypto'
+
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Database } from '#core/platform/database/database.ts'
 import { openPg } from '#core/platform/database/pg.ts'
 import { type ServicePair, seedFunded, startPair } from '#test/support/service-pair.ts'
+import { timedKey } from './ledger-gate.ts'
 import { readBacklog } from './ledger-queries.ts'
 import { sendRaw } from './raw-load.ts'
 import { quantile } from './report.ts'
@@ -67,7 +68,7 @@ async function meetEveryAgent({ pair, agents, token }: HttpWorld): Promise<void>
       amount: '0.001',
     }))
     const { api } = pair.member('registry')
-    const reply = await api.post('/transfers/batch', { transfers }, { token, key: randomUUID() })
+    const reply = await api.post('/transfers/batch', { transfers }, { token, key: timedKey() })
     if (reply.status !== 200) throw new Error(`POST /transfers/batch: ${reply.status} ${reply.text}`)
   }
 }
@@ -116,7 +117,7 @@ export function runBatches(world: HttpWorld, server: PrivatePostgres, seconds: n
 
 const headOf = (world: HttpWorld, path: string) =>
   `POST ${path} HTTP/1.1\r\nauthorization: Bearer ${world.token}\r\ncontent-type: application/json\r\n` +
-  `idempotency-key: ${randomUUID()}`
+  `idempotency-key: ${timedKey()}`
 
 function transferOf(world: HttpWorld) {
   const { agents } = world

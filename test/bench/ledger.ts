@@ -2,6 +2,7 @@
  * The ledger beside PostgreSQL's own benchmark on one private server, turn by turn: `npm run bench:ledger`.
  * BENCH_ROUNDS (5) and BENCH_SECONDS (5) make it shorter or longer.
  */
+import { randomUUID } from 'node:crypto'
 import type { Database } from '#core/platform/database/database.ts'
 import { openPg } from '#core/platform/database/pg.ts'
 import { GATE_DATABASE, type GateWorld, openWorld, runGate, toOne, uniform, zipf } from './ledger-gate.ts'
@@ -113,11 +114,13 @@ async function runRound(worlds: Worlds, duration: number): Promise<Figures> {
   }
   const gateTurn = async (name: string, pick: ReturnType<typeof uniform>, callers = CALLERS) =>
     note(name, await runGate(gate, server, { callers, seconds: duration, pick }))
+  const withRandomKeys = { callers: CALLERS, seconds: duration, pick: uniform(ACCOUNTS), makeKey: randomUUID }
 
   const first = await runPgbench(server, 'simple-update', CLIENTS, duration)
   const before = await readSize(gate.db, 'teg')
   await gateTurn('uniform', uniform(ACCOUNTS))
   note('disk', disk(before, await readSize(gate.db, 'teg'), figures.uniform_transfers as number))
+  note('random_keys', await runGate(gate, server, withRandomKeys))
   await gateTurn('many', uniform(ACCOUNTS), MANY_CALLERS)
   await gateTurn('zipf', zipf(ACCOUNTS))
   note('b', await runPgbench(server, 'tpcb-like', CLIENTS, duration))
@@ -162,6 +165,7 @@ function ratiosOf(figures: Figures, measured: readonly Figures[]): Record<string
     round(median(measured.map((turn) => (turn[above] as number) / (turn[below] as number))))
   return {
     uniform_to_n: of('uniform_perSecond', 'n_tps'),
+    random_keys_to_n: of('random_keys_perSecond', 'n_tps'),
     uniform_to_b: of('uniform_perSecond', 'b_tps'),
     zipf_to_n: of('zipf_perSecond', 'n_tps'),
     thousand_to_n: of('thousand_perSecond', 'n_tps'),
@@ -182,6 +186,7 @@ function sayRound(figures: Figures): string {
     'n_tps',
     'b_tps',
     'uniform',
+    'random_keys',
     'zipf',
     'thousand',
     'one_account',
@@ -209,7 +214,7 @@ function cpuTable(figures: Figures): string[] {
     bench('n', 'pgbench -N, 8 clients'),
     bench('b', 'pgbench TPC-B, 8 clients'),
     bench('n1', 'pgbench -N, 1 client'),
-    ...['uniform', 'many', 'zipf', 'thousand', 'one_account', 'single'].map(gate),
+    ...['uniform', 'random_keys', 'many', 'zipf', 'thousand', 'one_account', 'single'].map(gate),
     ...['http_single', 'http_batch'].map(http),
     `disk ${at('disk_bytes')} B and WAL ${at('disk_walBytes')} B per transfer; journal behind the last answer by ${at('http_single_journalLag')} s (single), ${at('http_batch_journalLag')} s (batch)`,
   ]

@@ -2,6 +2,7 @@
 import { formatAmount, formatRate } from '#core/base/amount.ts'
 import { type Database, violates } from '#core/platform/database/database.ts'
 import type { Outcome } from '#core/wire/teg.ts'
+import type { DigestKey } from './digest-key.ts'
 import { encodeTransfers, type PlainBatch, type PlainTransfer } from './encode-transfers.ts'
 import { applyPlain, type PlainRow } from './queries.ts'
 import { idMakerOf } from './rules.ts'
@@ -17,6 +18,7 @@ export type ShortWay = (
   db: Database,
   time: Date | null,
   commands: readonly PlainTransfer[],
+  digestKey: DigestKey,
 ) => Promise<Outcome[] | null>
 
 /** Makes the short way of a gate. */
@@ -25,12 +27,12 @@ export function makeShortWay(): ShortWay {
   let detour = 0
   let nextDetour = DETOUR_MIN
 
-  return async (db, time, commands) => {
+  return async (db, time, commands, digestKey) => {
     if (detour > 0) {
       detour--
       return null
     }
-    const batch = encodeTransfers(commands)
+    const batch = encodeTransfers(commands, digestKey)
     if (batch === null) return null
     // Kept apart from the memory: another lane may make it forget while this batch runs.
     const names = batch.accounts.map((account) => dids.get(account))

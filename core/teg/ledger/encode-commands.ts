@@ -1,8 +1,8 @@
 /** Turns commands into the gate's parallel arrays: accounts and keys once each, commands by their places. */
-import { hash as hashOnce } from 'node:crypto'
 import type { z } from 'zod'
 import { isUuid } from '#core/base/ids.ts'
 import { type Command, isLinked } from '#core/wire/teg.ts'
+import { type DigestKey, sha256 } from './digest-key.ts'
 
 /** A command as the wire's shape gives it: amounts in micro-AVT. */
 export type ParsedCommand = z.output<typeof Command>
@@ -58,18 +58,15 @@ interface Row {
   extra: Record<string, unknown> | null
 }
 
-/** 128 bits of SHA-256 in the form of a UUID: half the size of the whole digest in every row and index. */
-export function digestOf(text: string): string {
-  const hex = digest(text)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
-}
-const digest = (text: string) => hashOnce('sha256', text, 'hex')
-
 /** The first 64 bits of a digest. */
 export const hashOf = (hex: string) => BigInt.asIntN(64, BigInt(`0x${hex.slice(0, 16)}`))
 
 /** Encodes a batch. */
-export function encodeCommands(commands: readonly ParsedCommand[], newId: () => string): GateArrays {
+export function encodeCommands(
+  commands: readonly ParsedCommand[],
+  newId: () => string,
+  digestKey: DigestKey,
+): GateArrays {
   const spenders = new Map<string, number>()
   const rows = commands.map((command) => describe(command, spenders))
   const named = rows.flatMap((row) => [row.acting, row.payee]).filter((name) => name !== null)
@@ -80,7 +77,7 @@ export function encodeCommands(commands: readonly ParsedCommand[], newId: () => 
 
   // A status change may close, reopen and close an account again: its movements are told apart by an id each.
   const idem = rows.map((row) =>
-    digestOf(`${row.scope}\n${row.key}${row.scope === 'system:status' ? `\n${newId()}` : ''}`),
+    digestKey(row.scope, row.scope === 'system:status' ? `${row.key}\n${newId()}` : row.key),
   )
   const firsts = new Map<string, number>()
   const twin = idem.map((value, index) => {
@@ -121,7 +118,7 @@ function describe(command: ParsedCommand, spenders: Map<string, number>): Row {
   switch (command.op) {
     case 'open_account': {
       const { agent, did, owner } = command
-      const hash = hashOf(digest(`open\n${did}\n${owner}`))
+      const hash = hashOf(sha256(`open\n${did}\n${owner}`))
       return { ...plain, acting: agent, scope: 'system:open', key: agent, hash, extra: { did, owner } }
     }
     case 'set_status': {
@@ -134,7 +131,7 @@ function describe(command: ParsedCommand, spenders: Map<string, number>): Row {
         payee,
         scope: 'system:status',
         key,
-        hash: hashOf(digest(status)),
+        hash: hashOf(sha256(status)),
         extra,
       }
     }
@@ -167,7 +164,7 @@ function describe(command: ParsedCommand, spenders: Map<string, number>): Row {
       const { agent, developer, amount } = command
       const extra = { developer, budget: command.budget_per_day.toString() }
       // The amount is not part of it: a setting changed between two tries must not make a second request of one grant.
-      const hash = hashOf(digest(`grant\n${agent}`))
+      const hash = hashOf(sha256(`grant\n${agent}`))
       return { ...plain, acting: agent, scope: 'system:genesis', key: developer, hash, amount, extra }
     }
     case 'issue_token': {
@@ -185,7 +182,7 @@ function describe(command: ParsedCommand, spenders: Map<string, number>): Row {
     case 'expire_token': {
       const { payer_agent: acting, token_id: token } = command
       const scope = command.op === 'cancel_token' ? 'system:cancel' : 'system:expire'
-      return { ...plain, acting, scope, key: token, hash: hashOf(digest(acting)), extra: { token } }
+      return { ...plain, acting, scope, key: token, hash: hashOf(sha256(acting)), extra: { token } }
     }
     case 'mint':
     case 'burn': {

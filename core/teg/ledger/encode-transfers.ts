@@ -1,5 +1,6 @@
 /** Turns plain transfers into the arrays of the gate's short way. */
-import { digestOf, hashOf, type ParsedCommand } from './encode-commands.ts'
+import type { DigestKey } from './digest-key.ts'
+import { hashOf, type ParsedCommand } from './encode-commands.ts'
 
 /** A transfer between agents named by id and nothing beside it: no quote, no limits, no link. */
 export type PlainTransfer = Extract<ParsedCommand, { op: 'transfer' }>
@@ -27,13 +28,13 @@ export interface PlainBatch {
 }
 
 /** Encodes a batch; null when two of them have the same key. */
-export function encodeTransfers(commands: readonly PlainTransfer[]): PlainBatch | null {
+export function encodeTransfers(commands: readonly PlainTransfer[], digestKey: DigestKey): PlainBatch | null {
   const names = new Set<string>()
   for (const { from_agent, to_agent } of commands) names.add(from_agent).add(to_agent)
   const accounts = [...names].sort()
   const places = new Map<string, number>()
   for (const name of accounts) places.set(name, places.size + 1)
-  const idem = commands.map(({ from_agent, key }) => digestOf(`${from_agent}\n${key}`))
+  const idem = commands.map(({ from_agent, key }) => digestKey(from_agent, key))
   if (new Set(idem).size < idem.length) return null
   return {
     accounts,

@@ -34,7 +34,8 @@ declare
   v_now timestamptz; v_day date; v_refs uuid[] := p_accounts; v_found_at integer := 0; v_made uuid[] := '{}';
   -- The locked accounts, by slot.
   v_ids uuid[]; v_nos integer[]; v_dids text[]; v_owners uuid[]; v_balance bigint[]; v_held bigint[]; v_staked bigint[];
-  v_seq bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[]; v_slot integer[];
+  v_seq bigint[]; v_out bigint[]; v_in bigint[]; v_status smallint[]; v_status_seq bigint[]; v_known boolean[]; v_dirty boolean[];
+  v_slot integer[];
   -- What a refund pays back, and the token that a command names, by command.
   v_orig uuid[]; v_orig_kind text[]; v_orig_left bigint[]; v_orig_first integer[];
   v_tokens teg.tokens[]; v_token teg.tokens; v_token_state smallint[];
@@ -51,7 +52,7 @@ declare
   r_from_slot integer[] := array_fill(null::integer, array[n]); r_to_slot integer[] := r_from_slot;
   r_amount bigint[] := r_prior; r_fee bigint[] := r_prior; r_ppm integer[] := r_from_slot; r_snap bigint[] := r_prior;
   r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
-  r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior;
+  r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior; r_from_prev bigint[] := r_prior; r_to_prev bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
   s_moved boolean[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
   v_fees bigint := 0; v_issued bigint := 0; v_base bigint;
@@ -68,15 +69,17 @@ begin
 
   -- 2. Every account that this batch can change is locked, in ascending id order: no deadlock, no lost update.
   select array_agg(l.id), array_agg(l.no), array_agg(l.did), array_agg(l.owner), array_agg(l.balance), array_agg(l.held),
-    array_agg(l.staked + l.unbonding), array_agg(l.seq), array_agg(l.status), array_agg(l.status_sequence),
-    array_agg(not (l.id = any (v_made))), array_agg(false)
-  into v_ids, v_nos, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_status, v_status_seq, v_known, v_dirty
+    array_agg(l.staked + l.unbonding), array_agg(l.seq), array_agg(l.last_out), array_agg(l.last_in), array_agg(l.status),
+    array_agg(l.status_sequence), array_agg(not (l.id = any (v_made))), array_agg(false)
+  into v_ids, v_nos, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_out, v_in, v_status, v_status_seq, v_known, v_dirty
   from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
   select array_agg(s.slot::integer order by r.place) into v_slot
   from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
   if cardinality(p_tasks) > 0 then v_stale := teg.pass_fences(p_tasks, p_extra); end if;
   v_now := coalesce(p_now, clock_timestamp());
   v_day := (v_now at time zone 'UTC')::date;
+  -- Under the locks: so the numbers of an account's legs rise.
+  v_base := nextval('teg.ledger_seq');
 
   -- 3. New statements, hence new snapshots: what was committed while this batch waited for its locks is seen.
   select array_agg(f.seq order by c.place), array_agg(f.request_hash order by c.place) into v_prior, v_prior_hash
@@ -101,6 +104,7 @@ begin
         for m in reverse i - 2 .. g_start loop
           continue when r_state[m] <> 0;
           a := r_from_slot[m]; b := r_to_slot[m]; v_seq[a] := v_seq[a] - 1; v_seq[b] := v_seq[b] - 1;
+          v_out[a] := r_from_prev[m]; v_in[b] := r_to_prev[m]; r_from_prev[m] := null; r_to_prev[m] := null;
           v_balance[a] := v_balance[a] + r_amount[m]; v_balance[b] := v_balance[b] - (r_amount[m] - r_fee[m]);
           v_fees := v_fees - r_fee[m]; v_events := v_events - 1; r_fee[m] := 0; r_ppm[m] := 0; r_snap[m] := null;
           r_state[m] := 1; r_code[m] := verdict[1]; r_detail[m] := verdict[2]; r_from_seq[m] := null; r_to_seq[m] := null;
@@ -241,13 +245,14 @@ begin
       if a is not null then
         v_balance[a] := v_balance[a] - amount; v_seq[a] := v_seq[a] + 1; v_dirty[a] := true;
         r_from[i] := v_ids[a]; r_from_slot[i] := a; r_from_seq[i] := v_seq[a]; r_from_balance[i] := v_balance[a];
-        r_from_held[i] := nullif(v_held[a], 0);
+        r_from_held[i] := nullif(v_held[a], 0); r_from_prev[i] := v_out[a]; v_out[a] := v_base + i - 1;
       elsif op = 5 then
         v_issued := v_issued + amount; v_granted := v_granted + amount;
       end if;
       if b is not null then
         v_balance[b] := v_balance[b] + (amount - fee); v_seq[b] := v_seq[b] + 1; v_dirty[b] := true;
         r_to[i] := v_ids[b]; r_to_slot[i] := b; r_to_seq[i] := v_seq[b]; r_to_balance[i] := v_balance[b];
+        r_to_prev[i] := v_in[b]; v_in[b] := v_base + i - 1;
       end if;
       if op = 4 then
         r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount;
@@ -268,13 +273,12 @@ begin
 
   -- 5. One write of each kind.
   if cardinality(v_void) > 0 then perform teg.write_voids(v_void, v_now); end if;
-  if v_rows > 0 or v_steps > 0 or cardinality(s_at) > 0 then v_base := nextval('teg.ledger_seq'); end if;
   if v_rows > 0 then
     perform teg.write_transfers(v_base, v_now, p_op, r_state, p_idem, p_hash, v_nos, r_from_slot, r_to_slot, r_amount, r_fee,
-      r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_ppm, r_snap, r_from_held, r_refund, r_kind, p_key, p_memo,
-      p_reference, r_code, r_detail);
+      r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_from_prev, r_to_prev, r_ppm, r_snap, r_from_held, r_refund, r_kind,
+      p_key, p_memo, p_reference, r_code, r_detail);
   end if;
-  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_status, v_status_seq, v_dirty, v_holds);
+  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
     perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
       s_account, s_sequence, s_status, s_moved);

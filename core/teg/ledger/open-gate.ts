@@ -5,11 +5,12 @@ import type { Log } from '#core/platform/log.ts'
 import { COMMANDS_MAX, isLinked, type Outcome } from '#core/wire/teg.ts'
 import { makeShortWay, type ShortWay } from './apply-transfers.ts'
 import { buildOutcomes, tokensOf } from './build-outcomes.ts'
+import { type DigestKey, digestKeyOf } from './digest-key.ts'
 import { encodeCommands, type ParsedCommand } from './encode-commands.ts'
 import { isPlain, type PlainTransfer } from './encode-transfers.ts'
 import { fail } from './errors.ts'
 import { accountsOf, takeShare, type Waiting } from './fill-lane.ts'
-import { applyCommands, readOutcomes } from './queries.ts'
+import { applyCommands, readKeysByTime, readOutcomes } from './queries.ts'
 import { readTokens } from './token-queries.ts'
 
 /** Commands that may wait; beyond it nothing more is taken. */
@@ -48,6 +49,8 @@ export interface GateOptions {
 /** A gate at work. */
 interface Inside extends GateOptions {
   readonly shortWay: ShortWay
+  /** Of this ledger; known once it has been asked. */
+  digestKey?: DigestKey
 }
 
 /** Opens the gate of a process. */
@@ -55,7 +58,7 @@ export function openGate(options: GateOptions): Gate {
   const lanes = options.lanes ?? (options.db.kind === 'pg' ? LANES_ON_SERVER : 1)
   const queuedMax = options.queuedMax ?? QUEUED_MAX
   const queue: Waiting[] = []
-  const inside = { ...options, shortWay: makeShortWay() }
+  const inside: Inside = { ...options, shortWay: makeShortWay() }
   let queued = 0
   let busy = 0
   /** Accounts that the lanes' batches hold at this moment. */
@@ -199,11 +202,18 @@ function isPassing(error: unknown): boolean {
 }
 
 async function apply(options: Inside, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
+  options.digestKey ??= digestKeyOf(await readKeysByTime(options.db))
+  const { digestKey } = options
   if (options.short !== false && commands.every(isPlain)) {
-    const outcomes = await options.shortWay(options.db, options.clock.fixed, commands as PlainTransfer[])
+    const outcomes = await options.shortWay(
+      options.db,
+      options.clock.fixed,
+      commands as PlainTransfer[],
+      digestKey,
+    )
     if (outcomes) return outcomes
   }
-  const batch = encodeCommands(commands, options.newId)
+  const batch = encodeCommands(commands, options.newId, digestKey)
   const rows = await applyCommands(options.db, options.clock.fixed, options.minting ?? false, batch)
   const seqs = rows.filter((row) => row.o_state === 3).map((row) => row.o_prior as bigint)
   const priors = new Map(

@@ -28,17 +28,18 @@ declare
   want_dids constant boolean := cardinality(p_unnamed) > 0;
   -- The locked accounts, in the order of p_accounts.
   v_at tid[]; v_nos integer[]; v_balance bigint[]; v_held bigint[]; v_room bigint[]; v_seq bigint[]; v_seq_old bigint[];
-  v_status smallint[]; v_dids text[]; v_snap integer; v_due boolean; v_fees bigint := 0; v_refused integer := 0;
-  v_changed bigint;
+  v_out bigint[]; v_in bigint[]; v_status smallint[]; v_dids text[]; v_snap integer;
+  v_due boolean; v_fees bigint := 0; v_refused integer := 0; v_changed bigint; v_number bigint;
   r_from_seq bigint[] := array_fill(null::bigint, array[n]); r_to_seq bigint[] := r_from_seq; r_to_balance bigint[] := r_from_seq;
+  r_from_prev bigint[] := r_from_seq; r_to_prev bigint[] := r_from_seq;
   a integer; b integer; amount bigint; fee bigint; payer bigint; payee bigint; step bigint; verdict text[];
 begin
   -- Every account is locked in ascending id order.
   select array_agg(l.at), array_agg(l.no), array_agg(l.balance), array_agg(l.held), array_agg(l.room), array_agg(l.seq),
-    array_agg(l.status), array_agg(l.did)
-  into v_at, v_nos, v_balance, v_held, v_room, v_seq, v_status, v_dids
-  from (select acc.ctid as at, acc.no, acc.balance, acc.held, int8_max - acc.staked - acc.unbonding as room, acc.seq, acc.status,
-      case when want_dids then acc.did end as did
+    array_agg(l.last_out), array_agg(l.last_in), array_agg(l.status), array_agg(l.did)
+  into v_at, v_nos, v_balance, v_held, v_room, v_seq, v_out, v_in, v_status, v_dids
+  from (select acc.ctid as at, acc.no, acc.balance, acc.held, int8_max - acc.staked - acc.unbonding as room, acc.seq, acc.last_out,
+      acc.last_in, acc.status, case when want_dids then acc.did end as did
     from teg.accounts acc where acc.id = any (p_accounts) order by acc.id for no key update) l;
   if cardinality(v_nos) is distinct from cardinality(p_accounts) then
     return;
@@ -53,8 +54,11 @@ begin
   end if;
   select s.id, s.effective_ppm into v_snap, o_ppm from teg.fee_snapshots s order by s.settings_version desc limit 1;
 
+  -- Under the locks: so the numbers of an account's legs rise.
+  o_base := nextval('teg.ledger_seq'); v_number := o_base - 1;
   v_seq_old := v_seq; o_fee := r_from_seq; o_balance := r_from_seq;
   for i in 1 .. n loop
+    v_number := v_number + 1;
     a := p_from[i]; b := p_to[i]; amount := p_amount[i]; payer := v_balance[a]; payee := v_balance[b];
     if amount >= 100 and amount <= amount_max and amount <= payer - v_held[a] and a <> b and v_status[a] = 1 and v_status[b] = 1
         and payee <= v_room[b] - amount then
@@ -63,6 +67,7 @@ begin
       v_balance[a] := payer; v_balance[b] := payee; o_fee[i] := fee; o_balance[i] := payer; r_to_balance[i] := payee;
       step := v_seq[a] + 1; v_seq[a] := step; r_from_seq[i] := step;
       step := v_seq[b] + 1; v_seq[b] := step; r_to_seq[i] := step;
+      r_from_prev[i] := v_out[a]; v_out[a] := v_number; r_to_prev[i] := v_in[b]; v_in[b] := v_number;
       if v_held[a] > 0 then o_held[i] := v_held[a]; end if;
     else
       verdict := teg.judge_amount(amount);
@@ -76,13 +81,12 @@ begin
     end if;
   end loop;
 
-  o_base := nextval('teg.ledger_seq');
   insert into teg.moves (seq, idem, request_hash, amount, fee, from_seq, from_balance, to_seq, to_balance, created_at, from_no,
-    to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, code, detail)
+    to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, code, detail, from_prev, to_prev)
   select o_base + c.i - 1, p_idem[c.i], p_hash[c.i], p_amount[c.i], coalesce(o_fee[c.i], 0), r_from_seq[c.i], o_balance[c.i],
     r_to_seq[c.i], r_to_balance[c.i], o_at, v_nos[p_from[c.i]], v_nos[p_to[c.i]],
     case when r_to_seq[c.i] is null then 0 else o_ppm end, case when r_to_seq[c.i] is not null then v_snap end, 'transfer',
-    o_held[c.i], p_memo[c.i], p_reference[c.i], o_code[c.i], o_detail[c.i]
+    o_held[c.i], p_memo[c.i], p_reference[c.i], o_code[c.i], o_detail[c.i], r_from_prev[c.i], r_to_prev[c.i]
   from generate_series(1, n) as c(i);
   if want_dids then
     o_dids := (select array_agg(v_dids[u.place] order by u.i) from unnest(p_unnamed) with ordinality as u(place, i));
@@ -90,7 +94,7 @@ begin
   if v_refused = n then
     return;
   end if;
-  update teg.accounts acc set balance = v_balance[u.i], seq = v_seq[u.i]
+  update teg.accounts acc set balance = v_balance[u.i], seq = v_seq[u.i], last_out = v_out[u.i], last_in = v_in[u.i]
   from generate_series(1, cardinality(v_seq)) as u(i) where acc.ctid = v_at[u.i] and v_seq[u.i] > v_seq_old[u.i];
   get diagnostics v_changed = row_count;
   -- A row stays where it was locked; if ever one did not, nothing of this batch may stand.

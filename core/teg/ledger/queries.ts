@@ -22,6 +22,12 @@ export interface GateRow {
   o_at: Date
 }
 
+/** Whether this ledger keeps keys that begin with a time by it (digest-key.ts); settled at its birth. */
+export async function readKeysByTime(db: Queryable): Promise<boolean> {
+  const rows = await db.query<{ keys_by_time: boolean }>('select m.keys_by_time from teg.meta m')
+  return (rows[0] as { keys_by_time: boolean }).keys_by_time
+}
+
 /** Runs a batch through the gate: one statement, committed when it returns. */
 export function applyCommands(
   db: Queryable,
@@ -170,7 +176,7 @@ export function readTransfers(db: Queryable, before: bigint | null, limit: numbe
   )
 }
 
-/** The same of some agents: the newest legs of each by its own dense numbers, merged. */
+/** The same of some agents: the newest legs of each chain, merged. */
 export function readTransfersOf(
   db: Queryable,
   agents: readonly string[],
@@ -180,20 +186,14 @@ export function readTransfersOf(
 ): Promise<TransferRow[]> {
   return named(
     db.query<TransferRow>(
-      `with named as materialized (
-         select a.no, teg.last_leg(a.id, null, null, $3::bigint) as last
-         from (select distinct unnest($1::uuid[]) as id) w join teg.accounts a on a.id = w.id
-       ), found as (
-         select l.seq from named n cross join lateral (
-           select o.seq from teg.moves o
-           where o.from_no = n.no and o.from_seq <= n.last and o.kind <> 'burn' and 'out' = any ($2::text[])
-           order by o.from_seq desc limit $4::integer) l
-         union
-         select l.seq from named n cross join lateral (
-           select i.seq from teg.moves i
-           where i.to_no = n.no and i.to_seq <= n.last and i.from_no is not null and 'in' = any ($2::text[])
-           order by i.to_seq desc limit $4::integer) l
-       ), newest as (select f.seq from found f order by f.seq desc limit $4::integer)
+      `with chains as materialized (
+         select a.no, d.way = 'out' as is_out from (select distinct unnest($1::uuid[]) as id) w
+         join teg.accounts a on a.id = w.id cross join unnest($2::text[]) as d(way)
+       ), newest as materialized (
+         select distinct l.seq from chains c
+         cross join lateral teg.walk_legs(c.no, c.is_out, teg.find_leg(c.no, c.is_out, $3::bigint, null), null, false,
+           $4::integer) l
+         order by l.seq desc limit $4::integer)
        select ${TRANSFER} from newest f join teg.transfers t on t.seq = f.seq order by t.seq desc`,
       [agents, directions, before, limit],
     ),
@@ -226,15 +226,14 @@ export async function readAccount(
 /** The balances of an account at a moment, from its history; zeros before its first leg. No token lives longer than a day. */
 export async function readAccountAt(db: Queryable, agent: string, at: Date): Promise<AccountRow | undefined> {
   const rows = await db.query<AccountRow>(
-    `select coalesce(
-         (select o.from_balance from teg.moves o where o.from_no = a.no and o.from_seq = l.last),
-         (select i.to_balance from teg.moves i where i.to_no = a.no and i.to_seq = l.last),
-         0)::bigint as balance,
+    `select case when l.paid > l.received then (select m.from_balance from teg.moves m where m.seq = l.paid)
+         else coalesce((select m.to_balance from teg.moves m where m.seq = l.received), 0) end as balance,
        coalesce((select sum(k.amount) from teg.tokens k left join teg.token_steps s on s.token = k.id
          where k.payer = a.id and k.expires_at > $2 and k.expires_at <= $2 + interval '1 day' and k.created_at <= $2
            and (s.created_at is null or s.created_at > $2)), 0)::bigint as held,
        0::bigint as staked, 0::bigint as unbonding
-     from teg.accounts a cross join lateral (select teg.last_leg(a.id, $2::timestamptz, true, null) as last) l
+     from teg.accounts a cross join lateral (
+       select teg.find_leg(a.no, true, null, $2::timestamptz) as paid, teg.find_leg(a.no, false, null, $2) as received) l
      where a.id = $1::uuid`,
     [agent, at],
   )
@@ -254,7 +253,7 @@ export interface LegRow {
   created_at: Date
 }
 
-/** Legs of an account from `from` to `to` (both included), before a leg number, newest first. */
+/** Legs of an account from `from` to `to` (both included), before a ledger number, newest first. */
 export async function readLegs(
   db: Queryable,
   agent: string,
@@ -262,24 +261,21 @@ export async function readLegs(
   limit: number,
 ): Promise<LegRow[]> {
   const rows = await db.query<LegRow>(
-    `with bounds as materialized (
-       select a.no, case when $2::timestamptz is null then 1 else teg.last_leg(a.id, $2, false, null) + 1 end as low,
-         least(teg.last_leg(a.id, $3::timestamptz, true, null), $4::bigint - 1) as high
+    `with account as materialized (
+       select a.no, teg.find_leg(a.no, true, $4::bigint, $3::timestamptz) as paid,
+         teg.find_leg(a.no, false, $4, $3) as received
        from teg.accounts a where a.id = $1::uuid
      ), legs as (
-       (select o.from_seq as account_seq, o.seq, o.id, o.kind, true as outward, o.amount, o.fee, o.to_no as other,
-          o.from_balance as balance_after, o.created_at
-        from teg.moves o, bounds b where o.from_no = b.no and o.from_seq between b.low and b.high
-        order by o.from_seq desc limit $5::integer)
+       select o.from_seq as account_seq, o.seq, o.id, o.kind, true as outward, o.amount, o.fee, o.to_no as other,
+         o.from_balance as balance_after, o.created_at
+       from account a cross join lateral teg.walk_legs(a.no, true, a.paid, $2::timestamptz, true, $5::integer) o
        union all
-       (select i.to_seq, i.seq, i.id, i.kind, false, i.amount - i.fee, 0, i.from_no, i.to_balance, i.created_at
-        from teg.moves i, bounds b where i.to_no = b.no and i.to_seq between b.low and b.high
-        order by i.to_seq desc limit $5::integer)
-     )
-     select l.account_seq, l.seq, l.id as transfer_id, l.kind::text as kind, l.outward, l.amount, l.fee, acc.did as counterparty_did,
-       l.balance_after, l.created_at
-     from legs l left join teg.accounts acc on acc.no = l.other
-     order by l.account_seq desc limit $5::integer`,
+       select i.to_seq, i.seq, i.id, i.kind, false, i.amount - i.fee, 0, i.from_no, i.to_balance, i.created_at
+       from account a cross join lateral teg.walk_legs(a.no, false, a.received, $2, true, $5) i
+     ), newest as materialized (select * from legs l order by l.seq desc limit $5)
+     select l.account_seq, l.seq, l.id as transfer_id, l.kind::text as kind, l.outward, l.amount, l.fee,
+       (select acc.did from teg.accounts acc where acc.no = l.other) as counterparty_did, l.balance_after, l.created_at
+     from newest l order by l.seq desc`,
     [agent, range.from, range.to, range.before, limit],
   )
   for (const row of rows) row.transfer_id ??= idOf(row.seq, row.created_at)

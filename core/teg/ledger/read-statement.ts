@@ -1,4 +1,4 @@
-/** The statement of an agent: its legs, newest first, by their dense numbers. */
+/** The statement of an agent: its legs, newest first. */
 import type { z } from 'zod'
 import { formatAmount } from '#core/base/amount.ts'
 import { fail } from '#core/base/errors.ts'
@@ -18,13 +18,13 @@ export async function readStatement(
   query: z.output<typeof StatementQuery>,
 ): Promise<Page<StatementItem>> {
   const { from, to, limit, cursor } = query
-  const filters = { agent, from: from?.toISOString(), to: to?.toISOString() }
+  const filters = { agent, from: from?.toISOString(), to: to?.toISOString(), by: 'number' }
   const [before] = cursor === undefined ? [] : decodeCursor(cursor, filters, [/^\d{1,18}$/])
   if (!(await readAccount(ctx.db, agent, ctx.time)))
     throw fail('not_found', 'The TEG has no account of this agent.')
   const range = { from: from ?? null, to: to ?? null, before: before === undefined ? null : BigInt(before) }
   const rows = await readLegs(ctx.db, agent, range, limit + 1)
-  return toPage(rows, limit, filters, (row) => [row.account_seq.toString()], showLeg)
+  return toPage(rows, limit, filters, (row) => [row.seq.toString()], showLeg)
 }
 
 function showLeg(row: LegRow): StatementItem {

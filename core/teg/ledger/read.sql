@@ -1,34 +1,84 @@
 -- Functions of reads. Repeatable: re-applied when its text changes.
--- The number of an account's last leg at a moment and before a ledger number: a binary search, since legs are dense.
-create or replace function teg.last_leg(p_account uuid, p_at timestamptz, p_inclusive boolean, p_seq bigint)
+-- The legs of an account hang together in two chains: what it paid (from_prev, accounts.last_out) and what it was paid
+-- (to_prev, last_in). One in sixteen stands in an index as well: a chain is entered there and followed to older legs. Along
+-- a chain the times rise with the numbers. All of them read in the snapshot of the statement that calls them.
+
+-- The first leg of a chain at or behind a number that stands in the index; null: none. The order by both columns of the
+-- index leaves the planner no other way, so the row may be one of another account, and is none then.
+create or replace function teg.indexed_leg(p_no integer, p_out boolean, p_seq bigint, out seq bigint, out at timestamptz)
+language plpgsql stable set enable_seqscan = off set enable_sort = off as $$
+declare
+  v_no integer;
+begin
+  if p_out then
+    select m.from_no, m.seq, m.created_at into v_no, seq, at from teg.moves m
+    where (m.from_no, m.seq) >= (p_no, p_seq) and m.from_seq is not null and hashint8(m.seq) & 15 = 0
+    order by m.from_no, m.seq limit 1;
+  else
+    select m.to_no, m.seq, m.created_at into v_no, seq, at from teg.moves m
+    where (m.to_no, m.seq) >= (p_no, p_seq) and m.to_seq is not null and hashint8(m.seq) & 15 = 0
+    order by m.to_no, m.seq limit 1;
+  end if;
+  if v_no is distinct from p_no then
+    seq := null; at := null;
+  end if;
+end $$;
+
+-- Legs of a chain from a number on, newest first; 0 and null: none. Without `p_all` only movements between two agents.
+create or replace function teg.walk_legs(p_no integer, p_out boolean, p_first bigint, p_since timestamptz, p_all boolean,
+  p_limit integer)
+returns setof teg.moves language plpgsql stable set enable_seqscan = off as $$
+declare
+  m teg.moves;
+  v_seq bigint := p_first;
+  v_left integer := p_limit;
+begin
+  while v_seq > 0 and v_left > 0 loop
+    select t.* into m from teg.moves t where t.seq = v_seq;
+    if p_no is distinct from (case when p_out then m.from_no else m.to_no end) then
+      raise exception 'teg.moves: % is no leg of account %', v_seq, p_no using errcode = 'data_corrupted';
+    end if;
+    exit when m.created_at < p_since;
+    v_seq := case when p_out then m.from_prev else m.to_prev end;
+    continue when not p_all and (m.from_no is null or m.to_no is null);
+    v_left := v_left - 1;
+    return next m;
+  end loop;
+end $$;
+
+-- The number of a chain's newest leg before a number (null: of its newest) that is no later than a moment; 0: none.
+create or replace function teg.find_leg(p_no integer, p_out boolean, p_before bigint, p_at timestamptz)
 returns bigint language plpgsql stable set enable_seqscan = off as $$
 declare
+  v_end bigint;  -- an indexed leg that is known to be too new
   v_low bigint := 0;
-  v_high bigint;
-  v_no integer;
+  v_high bigint := (select case when p_out then a.last_out else a.last_in end from teg.accounts a where a.no = p_no);
   v_middle bigint;
-  v_at timestamptz;
-  v_seq bigint;
+  l record;
 begin
-  select a.no, a.seq into v_no, v_high from teg.accounts a where a.id = p_account;
-  v_high := coalesce(v_high, 0);
-  if p_at is null and p_seq is null then
-    return v_high;
+  if p_before <= v_high then
+    v_end := (select i.seq from teg.indexed_leg(p_no, p_out, p_before) i);
   end if;
-  while v_low < v_high loop
-    v_middle := (v_low + v_high + 1) / 2;
-    select l.created_at, l.seq into v_at, v_seq from (
-      select o.created_at, o.seq from teg.moves o where o.from_no = v_no and o.from_seq = v_middle
-      union all
-      select i.created_at, i.seq from teg.moves i where i.to_no = v_no and i.to_seq = v_middle
-    ) l;
-    if (p_at is null or v_at < p_at or (p_inclusive and v_at = p_at)) and (p_seq is null or v_seq < p_seq) then
-      v_low := v_middle;
+  -- The numbers are halved until the first indexed leg behind the moment is known.
+  v_high := coalesce(v_end, v_high) + 1;
+  while p_at is not null and v_low < v_high loop
+    v_middle := v_low + (v_high - v_low) / 2;
+    select i.seq, i.at into l from teg.indexed_leg(p_no, p_out, v_middle) i;
+    if l.seq < v_high and l.at <= p_at then
+      v_low := l.seq + 1;
     else
-      v_high := v_middle - 1;
+      v_end := case when l.seq < v_high then l.seq else v_end end;
+      v_high := v_middle;
     end if;
   end loop;
-  return v_low;
+  v_end := coalesce(v_end, (select case when p_out then a.last_out else a.last_in end from teg.accounts a where a.no = p_no));
+  while v_end > 0 loop
+    select m.created_at as at, case when p_out then m.from_prev else m.to_prev end as prev into l
+    from teg.moves m where m.seq = v_end;
+    exit when (p_before is null or v_end < p_before) and (p_at is null or l.at <= p_at);
+    v_end := l.prev;
+  end loop;
+  return coalesce(v_end, 0);
 end $$;
 
 -- Gives committed batches their events' numbers. One numberer at a time; each statement sees the commits before it.

@@ -2,38 +2,46 @@
 drop function if exists teg.write_transfers;
 create function teg.write_transfers(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[],
   p_idem uuid[], p_hash bigint[], p_nos integer[], p_from integer[], p_to integer[], p_amount bigint[], p_fee bigint[],
-  p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_ppm integer[], p_snap bigint[],
+  p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_from_prev bigint[],
+  p_to_prev bigint[], p_ppm integer[], p_snap bigint[],
   p_from_held bigint[], p_refund uuid[], p_kind text[], p_key text[], p_memo text[], p_reference text[], p_code text[],
   p_detail text[])
 returns void language plpgsql as $$
 begin
   insert into teg.moves (seq, idem, request_hash, from_no, to_no, amount, fee, from_seq, from_balance,
-    to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail)
+    to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail,
+    from_prev, to_prev)
   select p_base + c.place - 1, c.idem, c.hash, p_nos[c.payer], p_nos[c.payee], c.amount, c.fee, c.from_seq, c.from_balance,
     c.to_seq, c.to_balance, p_now, c.ppm, c.snap::integer, c.from_held, c.refund, c.kind::teg.kind,
     case c.op when 2 then 'system:status' when 5 then 'system:genesis' when 7 then 'payee' when 10 then 'system:mint'
-      when 11 then 'system:burn' end, case c.op when 5 then c.key end, c.memo, c.reference, c.code, c.detail
+      when 11 then 'system:burn' end, case c.op when 5 then c.key end, c.memo, c.reference, c.code, c.detail,
+    c.from_prev, c.to_prev
   from unnest(p_op, p_state, p_idem, p_hash, p_from, p_to, p_amount, p_fee, p_from_seq, p_from_balance, p_to_seq,
-    p_to_balance, p_ppm, p_snap, p_from_held, p_refund, p_kind, p_key, p_memo, p_reference, p_code, p_detail)
+    p_to_balance, p_ppm, p_snap, p_from_held, p_refund, p_kind, p_key, p_memo, p_reference, p_code, p_detail, p_from_prev,
+    p_to_prev)
     with ordinality as c(op, state, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
-    to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, place)
+    to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, from_prev, to_prev, place)
   where c.state < 2;
 end $$;
 
-create or replace function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq bigint[],
-  p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
+drop function if exists teg.write_accounts;
+create function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq bigint[],
+  p_out bigint[], p_in bigint[], p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
 returns void language plpgsql as $$
 begin
   if p_holds then
     update teg.accounts acc
-    set balance = u.balance, held = u.held, seq = u.seq, status = u.status, status_sequence = u.status_seq
-    from unnest(p_ids, p_balance, p_held, p_seq, p_status, p_status_seq, p_dirty)
-      as u(id, balance, held, seq, status, status_seq, dirty)
+    set balance = u.balance, held = u.held, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status,
+      status_sequence = u.status_seq
+    from unnest(p_ids, p_balance, p_held, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
+      as u(id, balance, held, seq, last_out, last_in, status, status_seq, dirty)
     where acc.id = u.id and u.dirty;
     return;
   end if;
-  update teg.accounts acc set balance = u.balance, seq = u.seq, status = u.status, status_sequence = u.status_seq
-  from unnest(p_ids, p_balance, p_seq, p_status, p_status_seq, p_dirty) as u(id, balance, seq, status, status_seq, dirty)
+  update teg.accounts acc
+  set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status, status_sequence = u.status_seq
+  from unnest(p_ids, p_balance, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
+    as u(id, balance, seq, last_out, last_in, status, status_seq, dirty)
   where acc.id = u.id and u.dirty;
 end $$;
 

@@ -1,7 +1,7 @@
 /** What must be true of ledger and journal after kills, and what the clients were told. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { digestOf } from '#core/teg/ledger/encode-commands.ts'
+import { digestKeyOf } from '#core/teg/ledger/digest-key.ts'
 import type { KillWorld } from './kill-series.ts'
 import { findFaults } from './ledger-faults.ts'
 
@@ -9,7 +9,7 @@ const JOURNAL_MAX_MS = 60_000
 const UUID = /^[0-9a-f-]{36}$/
 
 /** The gate's digest of scope and key. */
-const idemOf = ({ from, key }: { from: string; key: string }) => digestOf(`${from}\n${key}`)
+const idemOf = ({ from, key }: { from: string; key: string }) => digestKeyOf(true)(from, key)
 
 /** Every acknowledged transfer is there, none twice, a refusal stays one, and each movement has one event. */
 export async function expectExact(world: KillWorld): Promise<void> {

@@ -31,6 +31,18 @@ const checks: readonly [string, string][] = [
      from teg.postings p where p.account_seq is not null) l where l.before >= l.seq`,
   ],
   [
+    'each leg names the one before it among what its account paid or was paid, and the account the last',
+    `select c.no from (
+       select l.no, l.seq, l.prev, lag(l.seq, 1, 0::bigint) over (partition by l.no, l.way order by l.seq) as before
+       from (select m.from_no as no, 1 as way, m.seq, m.from_prev as prev from teg.moves m where m.from_seq is not null
+         union all select m.to_no, 2, m.seq, m.to_prev from teg.moves m where m.to_seq is not null
+         union all select a.no, 1, 9223372036854775807, a.last_out from teg.accounts a
+         union all select a.no, 2, 9223372036854775807, a.last_in from teg.accounts a) l
+     ) c where c.prev is distinct from c.before
+     union all select 0 from teg.moves m where (m.from_seq is null) <> (m.from_prev is null)
+       or (m.to_seq is null) <> (m.to_prev is null)`,
+  ],
+  [
     'issued less destroyed is what circulates, with the treasury',
     `select 1 from (select coalesce(sum(g.amount), 0) as amount from teg.grants g) g,
        (select coalesce(sum(a.balance + a.staked + a.unbonding), 0) as amount from teg.accounts a) a,

@@ -1,7 +1,7 @@
 /** Random, shrinkable steps of the ledger, the commands that they stand for, and the property that the gate must hold. */
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { formatAmount, parseAmount } from '#core/base/amount.ts'
+import { formatAmount } from '#core/base/amount.ts'
 import type { Command, Outcome } from '#core/wire/teg.ts'
 import {
   anyCall,
@@ -147,7 +147,7 @@ function byId(command: Command): Command {
 
 function seen(outcome: Outcome): Verdict {
   const { transfer: made, grant: given, payment, supply_change: change } = outcome
-  const micro = (text?: string) => (text === undefined ? null : parseAmount(text))
+  const micro = (text?: string | null) => (text ? microOf(text) : null)
   return {
     ok: outcome.ok,
     replayed: outcome.replayed,
