@@ -4,6 +4,7 @@ import { PGlite, types } from '@electric-sql/pglite'
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import { unaccent } from '@electric-sql/pglite/contrib/unaccent'
 import type { Database, Param, Transaction, TransactionOptions } from './database.ts'
+import { textOfPacked } from './packed-array.ts'
 import { refuseInsideTransaction } from './scope.ts'
 import { oneByOne, transact } from './transact.ts'
 
@@ -57,7 +58,7 @@ export async function openPglite(options: PgliteOptions = {}): Promise<Database>
 export function pgliteDatabase(engine: PGlite): Database {
   const enqueue = createQueue()
   const run = async <R>(text: string, params: readonly Param[] = []): Promise<R[]> =>
-    (await engine.query<R>(text, params as unknown[])).rows
+    (await engine.query<R>(text, params.map(textOfPacked))).rows
 
   const make = (signal: AbortSignal | undefined): Database => ({
     kind: 'pglite',

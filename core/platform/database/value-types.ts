@@ -1,5 +1,7 @@
 /** How the server adapters read values, so that rows look the same whatever driver brought them. */
 
+import { textOfPacked } from './packed-array.ts'
+
 const BYTEA = 17
 const INT8 = 20
 const BYTEA_ARRAY = 1001
@@ -38,10 +40,10 @@ export function valueReaders(builtIn: (oid: number) => Parse): (oid: number) => 
   return (oid) => readers.get(oid) ?? builtIn(oid)
 }
 
-/** A parameter with the bytes of its arrays as bytea is written: some drivers know bytes only outside of arrays. */
+/** A parameter whose arrays hold no bytes and are none: some drivers know bytes only as a value by itself. */
 export const bytesAsText = (param: unknown): unknown =>
   Array.isArray(param)
     ? param.map((item) =>
         item instanceof Uint8Array ? `\\x${Buffer.from(item).toString('hex')}` : bytesAsText(item),
       )
-    : param
+    : textOfPacked(param)

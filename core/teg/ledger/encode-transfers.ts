@@ -14,7 +14,7 @@ export const isPlain = (command: ParsedCommand): command is PlainTransfer =>
   command.to_agent.charCodeAt(3) !== COLON
 const COLON = 58
 
-/** What plain.sql is given: lists as literals, since nothing in them needs quoting. */
+/** What plain.sql is given. */
 export interface PlainBatch {
   readonly accounts: readonly string[]
   readonly from: readonly number[]

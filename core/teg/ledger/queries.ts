@@ -1,5 +1,6 @@
 /** Statements of the ledger. Only apply_commands writes. */
 import type { Queryable } from '#core/platform/database/database.ts'
+import { packBigints, packIntegers, packUuids } from '#core/platform/database/packed-array.ts'
 import type { GateArrays } from './encode-commands.ts'
 import type { PlainBatch } from './encode-transfers.ts'
 import { idOf } from './rules.ts'
@@ -90,10 +91,15 @@ export async function applyPlain(
        $7::bigint[], $8::text[], $9::text[], $10::integer[]) p`,
     [
       time,
-      ...[accounts, from, to, amount, idem, hash].map((list) => `{${list.join(',')}}`),
+      packUuids(accounts),
+      packIntegers(from),
+      packIntegers(to),
+      packBigints(amount),
+      packUuids(idem),
+      packBigints(hash),
       memo,
       reference,
-      `{${unnamed.join(',')}}`,
+      packIntegers(unnamed),
     ],
     { keep: 'apply_transfers' },
   )

@@ -1,11 +1,14 @@
 /** What every adapter of the Database port guarantees: values, transactions, refusals and aborts. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Database, violates } from '#core/platform/database/database.ts'
+import { packBigints, packIntegers, packUuids } from '#core/platform/database/packed-array.ts'
 import { travelConformance } from './travel-conformance.ts'
 
 /** A schema of its own in whatever database the adapter reaches; removed at the end. */
 export const scratchSchema = (): string => `scratch_${process.pid}_${Date.now().toString(36)}`
 
+const NIL = '00000000-0000-0000-0000-000000000000'
+const EXTREME_UUID = '01234567-89ab-7def-bfed-cba987654321'
 const values: [what: string, sql: string, given: unknown, read: unknown][] = [
   ['int8 as bigint', '$1::int8', 9007199254740993n, 9007199254740993n],
   ['the least int8', '$1::int8', -9223372036854775808n, -9223372036854775808n],
@@ -50,6 +53,21 @@ const values: [what: string, sql: string, given: unknown, read: unknown][] = [
   ['a JSON text', '$1::json', '"text"', 'text'],
   ['jsonb[]', '$1::jsonb[]', [{ a: 1 }], [{ a: 1 }]],
   ['bytea as plain bytes', '$1::bytea', new Uint8Array([0, 1, 255]), new Uint8Array([0, 1, 255])],
+  ['a packed uuid[]', '$1::uuid[]', packUuids([EXTREME_UUID, NIL]), [EXTREME_UUID, NIL]],
+  [
+    'a packed int4[]',
+    '$1::int4[]',
+    packIntegers([0, -1, 2147483647, -2147483648]),
+    [0, -1, 2147483647, -2147483648],
+  ],
+  [
+    'a packed int8[]',
+    '$1::int8[]',
+    packBigints([0n, -1n, 2n ** 63n - 1n, -(2n ** 63n)]),
+    [0n, -1n, 2n ** 63n - 1n, -(2n ** 63n)],
+  ],
+  ['an empty packed uuid[]', '$1::uuid[]', packUuids([]), []],
+  ['the length of an empty packed int8[]', 'cardinality($1::int8[])', packBigints([]), 0],
   ['bytea[]', '$1::bytea[]', [new Uint8Array([9])], [new Uint8Array([9])]],
 ]
 
