@@ -17,6 +17,8 @@ export interface LoopSpec {
   readonly busyMs: number
   /** Most milliseconds between turns. */
   readonly idleMs: number
+  /** Hints that come so soon after a turn which found nothing are gathered into one; absent: each is followed at once. */
+  readonly gatherMs?: number
 }
 
 const FAILURE_MAX_MS = 10_000
@@ -28,17 +30,24 @@ export function startLoop(spec: LoopSpec): BackgroundLoop {
   let hinted = false
   let interrupt: (() => void) | null = null
   let failures = 0
+  /** Before it no hint is followed. */
+  let earliest = 0
 
   const pause = (milliseconds: number) =>
     new Promise<void>((resolve) => {
-      const timer = setTimeout(end, milliseconds)
+      let timer = setTimeout(end, milliseconds)
       function end() {
         clearTimeout(timer)
         interrupt = null
         resolve()
       }
-      interrupt = end
-      if (signal.aborted || hinted) end()
+      interrupt = () => {
+        const rest = earliest - performance.now()
+        if (signal.aborted || rest <= 0) return end()
+        clearTimeout(timer)
+        timer = setTimeout(end, Math.min(rest, milliseconds))
+      }
+      if (signal.aborted || hinted) interrupt()
     })
 
   const run = async () => {
@@ -52,6 +61,7 @@ export function startLoop(spec: LoopSpec): BackgroundLoop {
         failures = 0
         wait = more || wasHinted ? spec.busyMs : Math.min(spec.idleMs, wait * 2)
         if (more) wait = 0
+        earliest = more || !spec.gatherMs ? 0 : performance.now() + spec.gatherMs
       } catch (error) {
         if (signal.aborted) return
         failures++

@@ -20,7 +20,8 @@ export async function emitEvent(
 ): Promise<void> {
   tx.later(
     `insert into registry.outbox (id, type, subject, data, audience, occurred_at)
-     values ($1, $2, $3, $4::json, $5::uuid[], coalesce($6::timestamptz, clock_timestamp()))`,
+     values ($1::uuid, $2::text, $3::text, $4::json, $5::uuid[], coalesce($6::timestamptz, clock_timestamp()))`,
     [ctx.newId(), event.type, event.subject, JSON.stringify(event.data), event.audience, ctx.time],
+    { keep: 'insert_outbox' },
   )
 }

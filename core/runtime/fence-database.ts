@@ -1,5 +1,11 @@
 /** The database as a task gets it: whatever may write begins with the check of the task's epoch, in the same transaction. */
-import type { Database, DatabaseError, Param, Transaction } from '#core/platform/database/database.ts'
+import type {
+  Database,
+  DatabaseError,
+  Param,
+  StatementOptions,
+  Transaction,
+} from '#core/platform/database/database.ts'
 
 /** Statements that surely write: they are not tried as reads first. */
 const WRITES = /^\s*(?:--[^\n]*\n\s*)*(?:insert|update|delete|merge|truncate)\b/i
@@ -20,8 +26,8 @@ export function fenceDatabase(db: Database, fence: (tx: Transaction) => Promise<
   return {
     kind: db.kind,
     transaction: fenced,
-    async query<R>(text: string, params?: readonly Param[]) {
-      const run = (tx: Transaction) => tx.query<R>(text, params)
+    async query<R>(text: string, params?: readonly Param[], options?: StatementOptions) {
+      const run = (tx: Transaction) => tx.query<R>(text, params, options)
       if (WRITES.test(text)) return fenced(run)
       try {
         return await db.transaction(run, { readOnly: true })

@@ -16,6 +16,8 @@ export interface ReactorStore<C> {
   /** Events after an index and up to another one whose types match the pattern, in order. */
   read(tx: Transaction, after: bigint, upTo: bigint, on: string): Promise<JournalEvent[]>
   move(tx: Transaction, ctx: C, reactor: string, index: bigint): Promise<void>
+  /** Moves the cursor past events of no interest; a crash may undo it, and they are looked past again. */
+  pass(tx: Transaction, ctx: C, reactor: string, index: bigint): Promise<void>
   fail(tx: Transaction, ctx: C, reactor: string, retrySeconds: readonly number[]): Promise<number>
   park(tx: Transaction, ctx: C, parked: ParkedEvent): Promise<void>
   /** A parked event that an operator wants to be tried again. */
@@ -95,7 +97,8 @@ export async function startReactors<C extends Context>(
       }
       return more
     }
-    loops.push(startLoop({ name: `reactor:${name}`, log, turn, busyMs: BUSY_MS, idleMs }))
+    // Sockets read the same rows at the same moment, and somebody waits there: who has nothing to do looks less often.
+    loops.push(startLoop({ name: `reactor:${name}`, log, turn, busyMs: BUSY_MS, idleMs, gatherMs: BUSY_MS }))
   }
   const wake = () => {
     for (const loop of loops) loop.wake()
@@ -201,8 +204,10 @@ async function takeTurn<C extends Context>(
       await store.move(tx, ctx, name, last)
       return { more: full, acted: wanted.at(-1)?.index ?? null }
     }
-    if (event) hint = await reactor.run(ctx, event, tx)
-    await store.move(tx, ctx, name, event?.index ?? last)
+    if (event) {
+      hint = await reactor.run(ctx, event, tx)
+      await store.move(tx, ctx, name, event.index)
+    } else await store.pass(tx, ctx, name, last)
     return { more: full || event !== null, acted: event?.index ?? null }
   })
   hint?.()

@@ -67,8 +67,8 @@ export async function measureWrites(url: string, rounds: number) {
 /** A transaction that loses what it emits: the same command, as if it told nobody. */
 const withoutOutbox = (tx: Transaction): Transaction => ({
   ...tx,
-  later: (text, params) => {
-    if (!text.includes('registry.outbox')) tx.later(text, params)
+  later: (text, params, options) => {
+    if (!text.includes('registry.outbox')) tx.later(text, params, options)
   },
 })
 

@@ -6,6 +6,7 @@ import {
   statementExceptions,
   strayStatements,
   unfitStatements,
+  unfitToKeep,
   unguardedPorts,
 } from './statements.ts'
 
@@ -84,6 +85,28 @@ describe('the finder of calls inside transactions', () => {
   })
 })
 
+describe('the finder of statements to keep', () => {
+  const kept = (text: string, keep: string) => `tx.query<Row>(\`${text}\`, [1], { keep: ${keep} })`
+
+  test.each([
+    ['select $1::int, $12::text[]', "'read_it'", 0],
+    ['select $1::int, $2', "'read_it'", 1],
+    ['select $1::int', 'name', 1],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the sample has a hole.
+    ['select ${COLUMNS}', "'read_it'", 1],
+  ])('judges %j kept as %s', (text, keep, faults) => {
+    expect(unfitToKeep(sample(kept(text, keep)))).toHaveLength(faults)
+  })
+
+  test('sees a name that is given twice, and lets others be', () => {
+    const one = kept('select 1', "'read_it'")
+    expect(unfitToKeep(sample(`${one}\n${one}`))).toEqual([
+      "core/registry/agents/publish-agent.ts:2 'read_it' stands for another one, too",
+    ])
+    expect(unfitToKeep(sample('tx.later(`select $1`, [1])'))).toEqual([])
+  })
+})
+
 describe('the code', () => {
   test('has SQL only in queries.ts, migrations and the named exceptions', () => {
     expect(strayStatements(sources)).toEqual([])
@@ -107,5 +130,9 @@ describe('the code', () => {
 
   test('has a guard against transactions in every adapter that reaches the network', () => {
     expect(unguardedPorts(core)).toEqual([])
+  })
+
+  test('has only statements to keep that mean the same whenever they were parsed', () => {
+    expect(unfitToKeep(core)).toEqual([])
   })
 })

@@ -85,3 +85,28 @@ export function unguardedPorts(sources: readonly Source[]): string[] {
     })
     .map(({ path }) => path)
 }
+
+/**
+ * What is wrong with statements that servers shall keep: a name that is no word or stands for two of them, a text with a
+ * hole, a parameter without a cast, whose type would be fixed by what the tables were when it was parsed.
+ */
+export function unfitToKeep(sources: readonly Source[]): string[] {
+  const seen = new Set<string>()
+  return sources.flatMap(({ path, text }) => {
+    const code = codeOnly(text)
+    return [...code.matchAll(/\b(?:query|later)\s*(?:<[^()]*>)?\s*\(/g)].flatMap((match) => {
+      const open = match.index + match[0].length - 1
+      const call = text.slice(open, closingOf(code, open))
+      const option = /\bkeep:\s*('[a-z_]+')?/.exec(call)
+      if (!option) return []
+      const [statement = '', name] = [/^\(\s*([`'][^`']*[`'])/.exec(call)?.[1], option[1]]
+      const faults: string[] = []
+      if (name === undefined) faults.push('its name is no literal')
+      else if (seen.has(name)) faults.push(`${name} stands for another one, too`)
+      else seen.add(name)
+      if (statement === '' || statement.includes('${')) faults.push('its text is no literal')
+      if (/\$\d+(?!\d|::)/.test(statement)) faults.push('a parameter has no cast')
+      return faults.map((fault) => `${path}:${lineOf(text, open)} ${fault}`)
+    })
+  })
+}

@@ -6,12 +6,26 @@
  */
 export type Param = unknown
 
+export interface StatementOptions {
+  /**
+   * The name of a hot statement: where a connection is proven to be the server's own, the server keeps it there, parsed and
+   * planned once for all its calls. For statements whose text never changes, whose parameters all have a cast (their types
+   * are fixed once) and whose plan leaves no choice: inserts and calls of functions. A look-up planned while its table was
+   * empty would read all of it until the server's next count.
+   */
+  readonly keep?: string
+}
+
 /**
  * What a statement runs on: the database or an open transaction.
  * Rows come with int8 as bigint, timestamptz as Date, json(b) parsed, bytea as Uint8Array; numeric, date and interval as text.
  */
 export interface Queryable {
-  query<R = Record<string, unknown>>(text: string, params?: readonly Param[]): Promise<R[]>
+  query<R = Record<string, unknown>>(
+    text: string,
+    params?: readonly Param[],
+    options?: StatementOptions,
+  ): Promise<R[]>
 }
 
 export interface TransactionOptions {
@@ -26,7 +40,7 @@ export interface Transaction extends Queryable {
    * A statement whose result nobody waits for: it travels with the next statement or with the commit, in the order told.
    * Its failure is the failure of the transaction, told where it travels to, and no savepoint undoes it.
    */
-  later(text: string, params?: readonly Param[]): void
+  later(text: string, params?: readonly Param[], options?: StatementOptions): void
 }
 
 export interface PoolFigures {
@@ -61,6 +75,16 @@ export interface DatabaseError extends Error {
 export function violates(error: unknown, constraint: string): boolean {
   const found = error as Partial<DatabaseError> | null
   return typeof found?.code === 'string' && found.code.startsWith('23') && found.constraint === constraint
+}
+
+/**
+ * True when a connection no longer has the kept statement that it was asked for, or a migration has given it another result.
+ * The statement was not run, and the connection has forgotten what it kept: the next try has it parsed anew.
+ */
+export function isOutdated(error: unknown): boolean {
+  const { code, routine } = (error ?? {}) as { code?: string; routine?: string }
+  // 0A000 says much else; the routine is no translated word.
+  return code === '26000' || code === '42P05' || (code === '0A000' && routine === 'RevalidateCachedQuery')
 }
 
 /** True when no connection came about, or the server took none: surely nothing was done. */

@@ -1,9 +1,10 @@
-/** The server adapter: a pg pool that is safe behind pgbouncer in transaction mode (no session state, no named statements). */
+/** The server adapter: a pg pool that is safe behind pgbouncer in transaction mode (statements are named on the server's own connections only). */
 import pg from 'pg'
 import type { Database } from './database.ts'
 import { cancelStatement, cutConnection } from './pg-cancel.ts'
 import { pgTypes } from './pg-types.ts'
 import { poolDatabase } from './pool-database.ts'
+import { makeProof } from './prove-direct.ts'
 
 export interface PgOptions {
   url: string
@@ -33,5 +34,6 @@ export function openPg(options: PgOptions): Database {
     pool,
     interrupt: (client) => cancelStatement(client, options.url),
     cut: cutConnection,
+    isDirect: makeProof(),
   })
 }

@@ -1,16 +1,18 @@
-/** The Database port over a pool of connections; safe behind pgbouncer in transaction mode (no session state, no named statements). */
+/** The Database port over a pool of connections; safe behind pgbouncer in transaction mode (no session state but on proven connections). */
 import type pg from 'pg'
 import {
   type Database,
+  isOutdated,
   lostConnection,
   type Param,
-  type Queryable,
+  type StatementOptions,
   type Transaction,
   type TransactionOptions,
 } from './database.ts'
+import type { ProveDirect } from './prove-direct.ts'
 import { refuseInsideTransaction } from './scope.ts'
-import { sendGroup } from './send-group.ts'
-import { type RunGroup, transact } from './transact.ts'
+import { type Prepared, sendGroup } from './send-group.ts'
+import { type RunGroup, type Statement, transact } from './transact.ts'
 
 /** A statement that has not ended this long after its cancel request loses its connection. */
 const CANCEL_GRACE_MS = 1000
@@ -24,6 +26,8 @@ export interface DriverPool {
   readonly cut: (client: pg.PoolClient) => void
   /** Puts a parameter into the form that the driver knows; absent: it knows all. */
   readonly prepare?: (param: Param) => Param
+  /** Whether a connection is the server's own, so that it keeps statements by name; absent: none is. */
+  readonly isDirect?: ProveDirect
 }
 
 /** The Database port over a pool. */
@@ -47,11 +51,12 @@ class PoolDatabase implements Database {
     return { total: totalCount, idle: idleCount, waiting: waitingCount }
   }
 
-  async query<R>(text: string, params: readonly Param[] = []): Promise<R[]> {
+  async query<R>(text: string, params: readonly Param[] = [], { keep }: StatementOptions = {}): Promise<R[]> {
     refuseInsideTransaction('A statement outside the transaction')
     const { driver, signal } = this
-    if (!signal) return (await driver.pool.query(text, prepared(driver, params))).rows as R[]
-    return withClient(driver, signal, (client) => runOn(driver, client)<R>(text, params))
+    if (!signal && keep === undefined)
+      return (await driver.pool.query(text, written(driver, params))).rows as R[]
+    return withClient(driver, signal, (client) => runOn<R>(driver, client, { text, params, keep }))
   }
 
   async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
@@ -79,21 +84,33 @@ class PoolDatabase implements Database {
   }
 }
 
-const prepared = ({ prepare }: DriverPool, params: readonly Param[]): unknown[] =>
+const written = ({ prepare }: DriverPool, params: readonly Param[]): unknown[] =>
   prepare ? params.map(prepare) : (params as unknown[])
 
-const runOn =
-  (driver: DriverPool, client: pg.PoolClient): Queryable['query'] =>
-  async <R>(text: string, params: readonly Param[] = []) =>
-    (await client.query(text, prepared(driver, params))).rows as R[]
+/** A statement outside of a transaction. One that was outdated has done nothing: it goes once more, parsed anew. */
+async function runOn<R>(driver: DriverPool, client: pg.PoolClient, statement: Statement): Promise<R[]> {
+  const run = groupsOn(driver, client)
+  let end = await run([statement])
+  if (isOutdated(end.error)) end = await run([statement])
+  if (end.rows.length === 0) throw end.error
+  return end.rows[0] as R[]
+}
 
 const groupsOn =
   (driver: DriverPool, client: pg.PoolClient): RunGroup =>
-  (statements) =>
-    sendGroup(
-      client,
-      statements.map(({ text, params }) => ({ text, values: prepared(driver, params) })),
-    )
+  async (statements) => {
+    try {
+      const mayKeep =
+        statements.some(({ keep }) => keep !== undefined) && (await driver.isDirect?.(client)) === true
+      const all = statements.map(({ text, params, keep }): Prepared => {
+        const values = written(driver, params)
+        return mayKeep && keep !== undefined ? { text, values, name: keep } : { text, values }
+      })
+      return await sendGroup(client, all)
+    } catch (error) {
+      return { rows: [], error }
+    }
+  }
 
 /** Lends a connection; an abort sends a cancel request for whatever runs on it. */
 async function withClient<T>(

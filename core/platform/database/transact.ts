@@ -1,10 +1,18 @@
 /** One transaction from begin to its end, the same on every adapter; statements that nobody waits for travel with others. */
-import type { Param, Transaction, TransactionOptions } from './database.ts'
+import {
+  isOutdated,
+  type Param,
+  type StatementOptions,
+  type Transaction,
+  type TransactionOptions,
+} from './database.ts'
 import { inTransactionScope } from './scope.ts'
 
 export interface Statement {
   readonly text: string
   readonly params: readonly Param[]
+  /** The name under which a server of one's own may keep it. */
+  readonly keep?: string | undefined
 }
 
 /** What became of a group: the rows of the statements that were done, and the error of the one after them. */
@@ -60,7 +68,16 @@ function openSession(run: RunGroup, signal: AbortSignal | undefined, options: Tr
   ): Promise<readonly unknown[][]> => {
     if (broken) throw broken.error
     const unwatched = [...(state.hasBegun ? [] : [beginOf(options)]), ...ahead]
-    const { rows, error } = await run([...unwatched, ...own])
+    const group = [...unwatched, ...own]
+    let { rows, error } = await run(group)
+    if (isOutdated(error)) {
+      if (state.hasBegun) error = mayRepeat(error)
+      else {
+        // Nothing but what a rollback undoes: the group goes again, and nobody sees that a migration came between.
+        await run([ROLLBACK])
+        ;({ rows, error } = await run(group))
+      }
+    }
     if (rows.length > 0) state.hasBegun = true
     if (rows.length < unwatched.length) broken = { error }
     if (rows.length < unwatched.length + own.length) throw error
@@ -84,16 +101,16 @@ function openSession(run: RunGroup, signal: AbortSignal | undefined, options: Tr
 
   const tx: Transaction = {
     transaction: true,
-    async query<R>(text: string, params: readonly Param[] = []) {
+    async query<R>(text: string, params: readonly Param[] = [], { keep }: StatementOptions = {}) {
       refuseWhenOver()
       signal?.throwIfAborted()
       const ahead = takeWaiting()
-      const [rows] = await inTurn(() => send(ahead, [{ text, params }]))
+      const [rows] = await inTurn(() => send(ahead, [{ text, params, keep }]))
       return rows as R[]
     },
-    later(text, params = []) {
+    later(text, params = [], { keep } = {}) {
       refuseWhenOver()
-      waiting.push({ text, params })
+      waiting.push({ text, params, keep })
     },
   }
   return {
@@ -118,10 +135,18 @@ function openSession(run: RunGroup, signal: AbortSignal | undefined, options: Tr
       broken ??= { error: new Error('The transaction is over') }
       await tail
       // Fails at once where the connection is gone; the server has rolled back then.
-      if (state.hasBegun) await run([{ text: 'rollback', params: [] }])
+      if (state.hasBegun) await run([ROLLBACK])
     },
   }
 }
+
+const ROLLBACK: Statement = { text: 'rollback', params: [] }
+
+/** A transaction that met a migration may be repeated like one that lost a race. */
+const mayRepeat = (cause: unknown): Error =>
+  Object.assign(new Error('A migration came into the transaction: it may be repeated', { cause }), {
+    code: '40001',
+  })
 
 const beginOf = ({ isolation = 'read committed', readOnly }: TransactionOptions): Statement => ({
   text: `begin isolation level ${isolation}${readOnly ? ' read only' : ''}`,

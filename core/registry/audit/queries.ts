@@ -18,7 +18,9 @@ const json = (value: Record<string, unknown> | null) => (value === null ? null :
 export const insertAct = (tx: Transaction, row: AuditRow) =>
   tx.later(
     `insert into registry.audit_trail (id, actor, act, object, before, after, request_id, happened_at)
-     values ($1, $2, $3, $4, $5::json, $6::json, $7, coalesce($8::timestamptz, clock_timestamp()))
+     values ($1::uuid, $2::text, $3::text, $4::text, $5::json, $6::json, $7::text,
+       coalesce($8::timestamptz, clock_timestamp()))
      on conflict (id) do nothing`,
     [row.id, row.actor, row.act, row.object, json(row.before), json(row.after), row.requestId, row.time],
+    { keep: 'insert_act' },
   )

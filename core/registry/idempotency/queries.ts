@@ -3,7 +3,9 @@ import type { Transaction } from '#core/platform/database/database.ts'
 
 /** Bounds the waits for locks of what follows in this transaction; 0 lifts the bound. */
 export const boundLockWait = (tx: Transaction, milliseconds: number) =>
-  tx.later(`select set_config('lock_timeout', $1, true)`, [`${milliseconds}ms`])
+  tx.later(`select set_config('lock_timeout', $1::text, true)`, [`${milliseconds}ms`], {
+    keep: 'bound_lock_wait',
+  })
 
 /** Claims a key; waits for a rival's open transaction. @returns true when it is ours now */
 export async function insertClaim(
@@ -12,9 +14,10 @@ export async function insertClaim(
 ): Promise<boolean> {
   const rows = await tx.query(
     `insert into registry.idempotency (principal, key, request_hash, created_at)
-     values ($1, $2, $3, coalesce($4::timestamptz, clock_timestamp()))
+     values ($1::text, $2::text, $3::text, coalesce($4::timestamptz, clock_timestamp()))
      on conflict (principal, key) do nothing returning key`,
     [claim.principal, claim.key, claim.hash, claim.time],
+    { keep: 'insert_claim' },
   )
   return rows.length === 1
 }

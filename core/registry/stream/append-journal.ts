@@ -3,7 +3,7 @@ import { applyPolicies, noPolicies } from '#core/base/emission-policy.ts'
 import { SALT_BYTES } from '#core/base/tlog/commitment.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
-import { findPolicySet } from './find-policy-set.ts'
+import type { Ground } from './life-queries.ts'
 import { advanceHead, insertJournal, type NewJournalRow } from './queries.ts'
 import { type Fact, writeEnvelope } from './rules.ts'
 
@@ -16,14 +16,15 @@ export interface Arrival {
   readonly parties: readonly string[] | null
 }
 
-/** The journal must be locked. */
-export async function appendJournal(
+/** The journal must be locked, and the ground read under the lock. What is written travels with the commit. */
+export function appendJournal(
   tx: Transaction,
   ctx: RegistryContext,
+  { head: before, version: newest, policies }: Pick<Ground, 'head' | 'version' | 'policies'>,
   arrivals: readonly Arrival[],
-): Promise<{ moved: number; head: bigint }> {
-  const set = (await findPolicySet(tx)) ?? noPolicies
-  const before = await advanceHead(tx, arrivals.length)
+): { moved: number; head: bigint } {
+  const set = newest !== null && policies !== null ? { version: newest, policies } : noPolicies
+  advanceHead(tx, arrivals.length)
   const rows = arrivals.map(({ source, number, fact, audience, parties }, i): NewJournalRow => {
     const salt = ctx.random(SALT_BYTES)
     const { data, targets, redacted, sampledRate } = applyPolicies(set.policies, fact, salt)
@@ -44,6 +45,6 @@ export async function appendJournal(
       targets,
     }
   })
-  await insertJournal(tx, rows, ctx.time)
+  insertJournal(tx, rows, ctx.time)
   return { moved: rows.length, head: before + BigInt(rows.length) }
 }

@@ -3,7 +3,7 @@ import { encodeBase64 } from '#core/base/tlog/note.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
 import { type Arrival, appendJournal } from './append-journal.ts'
-import { countFrom, findLife, findStanding, insertLife, retellFrom } from './life-queries.ts'
+import { countFrom, findGround, findStanding, type Ground, insertLife, retellFrom } from './life-queries.ts'
 import { type Life, type Service, sequenceIn, services, sourceOf } from './rules.ts'
 
 const LABEL_BYTES = 4
@@ -20,15 +20,15 @@ export interface FormerTeg {
 /**
  * The life at present; the journal must be locked. Where the incarnation was raised a new one begins: `source.restored` is
  * the first thing that each source says under its new name, behind what has to be told again.
- * @returns also the head of the journal where a life has begun
+ * @returns also the head of the journal where a life has begun, and what may be appended to now
  */
 export async function enterLife(
   tx: Transaction,
   ctx: RegistryContext,
   formerTeg?: FormerTeg,
-): Promise<{ life: Life; begun: bigint | null }> {
-  const found = await findLife(tx)
-  if (found.incarnation <= found.number) return { life: found, begun: null }
+): Promise<{ life: Life; begun: bigint | null; ground: Ground }> {
+  const found = await findGround(tx)
+  if (found.incarnation <= found.number) return { life: found, begun: null, ground: found }
   const standing = await findStanding(tx)
   // Only what the EventStore has refused is told again: what else waits may be a repeat of what it has receipted.
   const refused = standing.refused === standing.told + 1n ? standing.refused : null
@@ -88,9 +88,9 @@ export async function enterLife(
     const number = sequenceIn(life, service, standing[service])
     return { source, number, fact: { ...fact, time: ctx.clock.now() }, audience: null, parties: null }
   })
-  const { head } = await appendJournal(tx, ctx, arrivals)
+  const { head } = appendJournal(tx, ctx, found, arrivals)
   ctx.log.warn({ task: 'relay', hint: label, index: String(head) }, 'the journal goes on after a restore')
-  return { life, begun: head }
+  return { life, begun: head, ground: { ...found, ...life, head } }
 }
 
 /** The life in which a count of a service was journaled; `lives` with the newest first. */

@@ -26,7 +26,7 @@ export async function followRestoredTeg(ctx: RegistryContext, restore: TegRestor
   const cursor = await findSource(ctx.db, 'teg')
   const kept = await findLastCommon(ctx, restore.incarnation, cursor.sequence)
   return ctx.db.transaction(async (tx) => {
-    await lockJournal(tx)
+    lockJournal(tx)
     const now = await findSource(tx, 'teg')
     if (now.sequence !== cursor.sequence || now.incarnation !== cursor.incarnation) return null
     if (now.incarnation === restore.incarnation && now.restored_reason === null) return null

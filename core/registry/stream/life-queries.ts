@@ -1,4 +1,5 @@
 /** Statements of the lives of the journal. */
+import type { Policy } from '#core/base/emission-policy.ts'
 import type { Queryable, Transaction } from '#core/platform/database/database.ts'
 import type { Life } from './rules.ts'
 
@@ -13,6 +14,33 @@ export async function findLife(
      from registry.journal_lives l cross join registry.incarnation i order by l.number desc limit 1`,
   )
   return rows[0] as Life & { incarnation: number; reason: string | null }
+}
+
+/** What is appended to the journal stands on: its life, where it and its sources are, the policies in force. */
+export interface Ground extends Life {
+  readonly incarnation: number
+  readonly reason: string | null
+  readonly head: bigint
+  readonly registry: bigint
+  readonly teg: bigint
+  /** Of the policies; null: there have never been any. */
+  readonly version: bigint | null
+  readonly policies: Policy[] | null
+}
+
+/** All that the relay asks with every batch, in one statement; the journal must be locked. */
+export async function findGround(tx: Transaction): Promise<Ground> {
+  const rows = await tx.query<Ground>(
+    `select l.number, l.label, l.registry_after, l.registry_shift, l.teg_after, l.teg_shift, i.number as incarnation,
+       i.reason, h.index as head, r.sequence as registry, t.sequence as teg, p.version, p.policies
+     from (select * from registry.journal_lives order by number desc limit 1) l
+     cross join registry.incarnation i cross join registry.journal_head h
+     join registry.journal_sources r on r.service = 'registry' join registry.journal_sources t on t.service = 'teg'
+     left join (select version, policies from registry.policy_sets order by version desc limit 1) p on true`,
+    [],
+    { keep: 'find_ground' },
+  )
+  return rows[0] as Ground
 }
 
 /** All of them, the newest first. */

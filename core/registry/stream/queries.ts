@@ -41,9 +41,12 @@ export interface NewJournalRow {
   targets: number
 }
 
-/** One relay at a time gives indexes; the next statement's snapshot holds all that the one before has committed. */
+/**
+ * One relay at a time gives indexes; the next statement's snapshot holds all that the one before has committed. It travels
+ * with that statement, which is run behind it.
+ */
 export const lockJournal = (tx: Transaction) =>
-  tx.query(`select pg_advisory_xact_lock(hashtext('registry.journal'))`)
+  tx.later(`select pg_advisory_xact_lock(hashtext('registry.journal'))`, [], { keep: 'lock_journal' })
 
 /** Takes the oldest rows out of the outbox, in their order. */
 export async function takeOutbox(tx: Transaction, limit: number): Promise<OutboxRow[]> {
@@ -56,24 +59,17 @@ export async function takeOutbox(tx: Transaction, limit: number): Promise<Outbox
   return rows.sort((a, b) => (a.position < b.position ? -1 : 1))
 }
 
-/** Moves the head by `count`. @returns the head before */
-export async function advanceHead(tx: Transaction, count: number): Promise<bigint> {
-  const rows = await tx.query<{ before: bigint }>(
-    'update registry.journal_head set index = index + $1::bigint returning index - $1::bigint as before',
-    [count],
-  )
-  return (rows[0] as { before: bigint }).before
-}
+/** Moves the head by `count`, on the way to the commit. */
+export const advanceHead = (tx: Transaction, count: number) =>
+  tx.later('update registry.journal_head set index = index + $1::bigint', [count], { keep: 'advance_head' })
 
-/** Moves a source by `count`. @returns its sequence before */
-export async function advanceSource(tx: Transaction, service: string, count: number): Promise<bigint> {
-  const rows = await tx.query<{ before: bigint }>(
-    `update registry.journal_sources set sequence = sequence + $2::bigint where service = $1
-     returning sequence - $2::bigint as before`,
+/** Moves a source by `count`, on the way to the commit. */
+export const advanceSource = (tx: Transaction, service: string, count: number) =>
+  tx.later(
+    'update registry.journal_sources set sequence = sequence + $2::bigint where service = $1::text',
     [service, count],
+    { keep: 'advance_source' },
   )
-  return (rows[0] as { before: bigint }).before
-}
 
 export async function findSource(on: Queryable, service: string) {
   const rows = await on.query<SourceRow>(
@@ -106,10 +102,11 @@ export const setIncarnation = (tx: Transaction, service: string, incarnation: st
 
 /**
  * Writes rows, column by column: as one JSON document each envelope would be escaped and read letter by letter once more.
- * Envelopes travel as lines, since JSON has no line break within its texts, and salts as one run of bytes.
+ * Envelopes travel as lines, since JSON has no line break within its texts, and salts as one run of bytes. All of it on the
+ * way to the commit.
  */
 export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], now: Date | null) =>
-  tx.query(
+  tx.later(
     `insert into registry.journal
        (index, id, source, sourcesequence, type, subject, time, envelope, audience, parties, salt, policyversion,
         targets, recorded_at)
@@ -117,7 +114,7 @@ export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], n
             r.parties::uuid[], substr($11::bytea, ((r.place - 1) * ${SALT_BYTES} + 1)::integer, ${SALT_BYTES}),
             r.policyversion, r.targets, coalesce($14::timestamptz, clock_timestamp())
      from unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[],
-       string_to_array($8, chr(10)), $9::text[], $10::text[], $12::integer[], $13::smallint[]) with ordinality
+       string_to_array($8::text, chr(10)), $9::text[], $10::text[], $12::integer[], $13::smallint[]) with ordinality
        as r(index, id, source, sourcesequence, type, subject, time, envelope, audience, parties, policyversion, targets,
          place)`,
     [
@@ -136,6 +133,7 @@ export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], n
       listOf(rows, ({ targets }) => targets),
       now,
     ],
+    { keep: 'insert_journal' },
   )
 
 /** A list whose values need no quotes, as PostgreSQL writes it. */

@@ -14,9 +14,13 @@ export interface ReactorEventRow {
 export const insertCursor = (tx: Transaction, reactor: string, now: Date | null) =>
   tx.query(
     `insert into registry.reactor_cursors (reactor, updated_at)
-     values ($1, coalesce($2::timestamptz, clock_timestamp())) on conflict (reactor) do nothing returning reactor`,
+     values ($1::text, coalesce($2::timestamptz, clock_timestamp())) on conflict (reactor) do nothing returning reactor`,
     [reactor, now],
+    { keep: 'insert_cursor' },
   )
+
+/** The commit of this transaction does not wait for the disk. */
+export const commitLightly = (tx: Transaction) => tx.later('set local synchronous_commit = off')
 
 export async function takeEpoch(
   tx: Transaction,

@@ -3,6 +3,7 @@ import { patternToRegex } from '#core/base/pattern.ts'
 import type { Transaction } from '#core/platform/database/database.ts'
 import type { RegistryContext } from '../context.ts'
 import {
+  commitLightly,
   countFailure,
   findReplay,
   insertCursor,
@@ -69,7 +70,7 @@ class RowEvent implements StoredEvent {
 export const reactorStore = {
   /** Makes the cursor of a new reactor, at the beginning of the journal. */
   async ensure(tx: Transaction, ctx: RegistryContext, reactor: string): Promise<void> {
-    await insertCursor(tx, reactor, ctx.time)
+    insertCursor(tx, reactor, ctx.time)
   },
   /** The next epoch; waits for a transaction of the holder before. */
   takeEpoch: (tx: Transaction, ctx: RegistryContext, reactor: string, holder: string) =>
@@ -88,6 +89,10 @@ export const reactorStore = {
     return rows.map((row) => new RowEvent(row))
   },
   async move(tx: Transaction, ctx: RegistryContext, reactor: string, index: bigint): Promise<void> {
+    moveCursor(tx, reactor, index, ctx.time)
+  },
+  async pass(tx: Transaction, ctx: RegistryContext, reactor: string, index: bigint): Promise<void> {
+    commitLightly(tx)
     moveCursor(tx, reactor, index, ctx.time)
   },
   /** Counts a failure of the event after the cursor. @returns failures so far */

@@ -37,20 +37,20 @@ export interface Relayed {
  */
 export async function relayOwnEvents(ctx: RegistryContext): Promise<Relayed> {
   const { moved, head } = await ctx.db.transaction(async (tx) => {
-    await lockJournal(tx)
-    const { life, begun } = await enterLife(tx, ctx)
+    lockJournal(tx)
+    const { life, begun, ground } = await enterLife(tx, ctx)
     const source = sourceOf(ctx.config.REGISTRY_NAME, 'registry', life)
     const facts = await takeOutbox(tx, RELAY_BATCH)
     if (facts.length === 0) return { moved: 0, head: begun ?? 0n }
-    const count = await advanceSource(tx, 'registry', facts.length)
+    advanceSource(tx, 'registry', facts.length)
     const rows = facts.map((fact, i) => ({
       source,
-      number: sequenceIn(life, 'registry', count + BigInt(i) + 1n),
+      number: sequenceIn(life, 'registry', ground.registry + BigInt(i) + 1n),
       fact: { ...fact, time: fact.occurred_at },
       audience: fact.audience,
       parties: null,
     }))
-    return appendJournal(tx, ctx, rows)
+    return appendJournal(tx, ctx, ground, rows)
   })
   if (head > 0n) await tellReaders(ctx, head)
   return { moved, more: moved === RELAY_BATCH }
@@ -84,7 +84,7 @@ export async function relayTegEvents(ctx: RegistryContext): Promise<Relayed> {
   const parties = page.items.flatMap(({ parties }) => parties ?? [])
   const agents = await findAgents(ctx, parties)
   const { moved, head } = await ctx.db.transaction(async (tx) => {
-    await lockJournal(tx)
+    lockJournal(tx)
     return takePage(tx, ctx, page, agents)
   })
   if (head > 0n) await tellReaders(ctx, head)
@@ -97,7 +97,7 @@ async function takePage(
   { incarnation, items }: { readonly incarnation: string; readonly items: readonly OutboxItem[] },
   agents: ReadonlyMap<string, { readonly owner: string }>,
 ): Promise<{ moved: number; head: bigint }> {
-  const { life, begun } = await enterLife(tx, ctx)
+  const { life, begun, ground } = await enterLife(tx, ctx)
   const source = sourceOf(ctx.config.REGISTRY_NAME, 'teg', life)
   const cursor = await findSource(tx, 'teg')
   requireSame(cursor.incarnation, incarnation)
@@ -111,10 +111,11 @@ async function takePage(
     if (number !== cursor.sequence + BigInt(i) + 1n)
       throw new RelayHalted(`number ${cursor.sequence + BigInt(i) + 1n} is missing, ${number} came instead.`)
   if (fresh.length === 0) return { moved: 0, head: begun ?? 0n }
-  await advanceSource(tx, 'teg', fresh.length)
+  advanceSource(tx, 'teg', fresh.length)
   return appendJournal(
     tx,
     ctx,
+    ground,
     fresh.map(({ item, number }) => ({
       source,
       number: sequenceIn(life, 'teg', number),

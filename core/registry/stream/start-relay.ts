@@ -12,6 +12,8 @@ export const OUTBOX_CHANNEL = 'outbox'
 
 const BUSY_MS = 25
 const IDLE_MS = 1000
+/** Most hints tell of the registry's own outbox: a look at the TEG that found nothing does for those that come with it. */
+const TEG_GATHER_MS = 100
 /** The embedded database has no writer but this process, and each of them wakes the relay: polling is a safety net. */
 const IDLE_EMBEDDED_MS = 5000
 
@@ -41,6 +43,7 @@ export async function startRelay(resources: RegistryResources): Promise<Relay> {
       log,
       busyMs: BUSY_MS,
       idleMs: resources.db.kind === 'pglite' ? IDLE_EMBEDDED_MS : IDLE_MS,
+      ...(move === relayTegEvents ? { gatherMs: TEG_GATHER_MS } : {}),
       async turn(signal) {
         led = await lease.leads()
         if (!led) return false

@@ -105,6 +105,7 @@ export async function applyPlain(
       packIntegers(unnamed),
       byTime,
     ],
+    { keep: 'apply_transfers' },
   )
   return rows[0] as PlainRow
 }

@@ -170,13 +170,36 @@ describe('the in-process cache', () => {
 describe('a sparing lease', () => {
   test('lets one of two lead, hands over on release, and lets both work while the store is away', async () => {
     const store = openInProcess()
-    const a = openSparingLease(store, 'relay', 'a')
-    const b = openSparingLease(store, 'relay', 'b')
+    let time = 0
+    const a = openSparingLease(store, 'relay', 'a', () => time)
+    const b = openSparingLease(store, 'relay', 'b', () => time)
     expect([await a.leads(), await b.leads(), await a.leads()]).toEqual([true, false, true])
     await a.release()
+    time += 250
     expect([await b.leads(), await a.leads()]).toEqual([true, false])
     // What the adapter on Redis answers when Redis is away.
     const away = { ...store, acquireLease: async () => false, ping: async () => false }
     expect(await openSparingLease(away, 'relay', 'c').leads()).toBe(true)
+  })
+
+  test('asks the store once for all the hints of a moment, whoever leads', async () => {
+    const inner = openInProcess()
+    let asked = 0
+    const acquireLease: typeof inner.acquireLease = (...given) => {
+      asked++
+      return inner.acquireLease(...given)
+    }
+    let time = 0
+    const open = (token: string) => openSparingLease({ ...inner, acquireLease }, 'relay', token, () => time)
+    const [a, b] = [open('a'), open('b')]
+    for (let hint = 0; hint < 10; hint++) expect([await a.leads(), await b.leads()]).toEqual([true, false])
+    expect(asked).toBe(2)
+    time += 250
+    expect([await a.leads(), await b.leads()]).toEqual([true, false])
+    expect(asked).toBe(3)
+    // Half of a term is over.
+    time += 2250
+    expect([await a.leads(), await b.leads()]).toEqual([true, false])
+    expect(asked).toBe(5)
   })
 })

@@ -132,6 +132,22 @@ export function travelConformance({ db, schema, insert, count, clear }: TravelWo
     expect(await db().query('select 1 as one')).toEqual([{ one: 1 }])
   })
 
+  test('runs a statement to keep like any other, time after time, alone and in transactions', async () => {
+    const keep = 'conformance'
+    const text = 'select $1::int8 as n, $2::jsonb as j, $3::bytea as b'
+    const bytes = new Uint8Array([0, 1, 255])
+    for (const n of [1n, 2n, 9007199254740993n]) {
+      const row = { n, j: { a: String(n) }, b: bytes }
+      const params = [n, row.j, bytes]
+      expect(await db().query(text, params, { keep })).toStrictEqual([row])
+      const rows = await db().transaction(async (tx) => {
+        tx.later(text, params, { keep })
+        return tx.query(text, params, { keep })
+      })
+      expect(rows).toStrictEqual([row])
+    }
+  })
+
   test('gives values and rows of statements that travel together as those of single ones', async () => {
     const bytes = new Uint8Array([0, 1, 255])
     const read = await db().transaction((tx) =>
