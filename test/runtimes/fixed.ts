@@ -52,6 +52,6 @@ export function openCanon(): (text: string) => string {
     return known
   }
   const marks =
-    /apt_[\w.~-]+|(?<=next_cursor[\\]?":[\\]?")[\w-]+|[0-9a-f]{8}-[0-9a-f]{4}-7(?:eee-aeee|000-8000)-[0-9a-f]{12}/g
+    /apt_[\w.~-]+|(?<=[?&]cursor=)[\w-]+|(?<=next_cursor[\\]?":[\\]?")[\w-]+|[0-9a-f]{8}-[0-9a-f]{4}-7(?:eee-aeee|000-8000)-[0-9a-f]{12}/g
   return (text) => text.replace(marks, name)
 }
