@@ -111,7 +111,7 @@ export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], n
        (index, id, source, sourcesequence, type, subject, time, envelope, audience, parties, salt, policyversion,
         targets, recorded_at)
      select r.index, r.id, r.source, r.sourcesequence, r.type, r.subject, r.time, r.envelope, r.audience::uuid[],
-            r.parties::uuid[], substr($11::bytea, ((r.place - 1) * ${SALT_BYTES} + 1)::integer, ${SALT_BYTES}),
+            r.parties::uuid[], substr($11::bytea, ((r.place - 1) * $15::integer + 1)::integer, $15::integer),
             r.policyversion, r.targets, coalesce($14::timestamptz, clock_timestamp())
      from unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[],
        string_to_array($8::text, chr(10)), $9::text[], $10::text[], $12::integer[], $13::smallint[]) with ordinality
@@ -132,6 +132,7 @@ export const insertJournal = (tx: Transaction, rows: readonly NewJournalRow[], n
       listOf(rows, ({ policyversion }) => policyversion),
       listOf(rows, ({ targets }) => targets),
       now,
+      SALT_BYTES,
     ],
     { keep: 'insert_journal' },
   )
