@@ -27,7 +27,7 @@ test.skipIf(server === null)(
         })
       const agent = '00000000-0000-7000-8000-00000000000a'
       const batch = (op: number, amount: string, extra: string) =>
-        `select o_state, o_code from teg.apply_commands(null, false, array['${agent}']::uuid[], '{}', '{}', '{}',
+        `select o_state, o_code from teg.apply_commands(null, (select m.keys_by_time from teg.meta m), false, array['${agent}']::uuid[], '{}', '{}', '{}',
          array[${op}]::smallint[], array[gen_random_uuid()], array[1]::bigint[], array['k'],
          array[0], '{}', array[1], array[null]::integer[], array[${amount}]::bigint[], array[null]::text[],
          array[null]::text[], array['${extra}'])`

@@ -179,7 +179,10 @@ describe('a crash in the middle', () => {
   const breaking = (when: 'before' | 'after'): Database => {
     let armed = true
     const wrap = (inner: Database): Database => ({
-      ...inner,
+      kind: inner.kind,
+      transaction: (work, options) => inner.transaction(work, options),
+      script: (text) => inner.script(text),
+      close: () => inner.close(),
       bound: (signal) => wrap(inner.bound(signal)),
       get unbound() {
         return wrap(inner.unbound)
