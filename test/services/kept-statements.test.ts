@@ -1,9 +1,10 @@
+/** Statements that a server keeps by name: only over connections of its own, and never to a caller's harm. */
 import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Database, lostConnection } from '#core/platform/database/database.ts'
 import { openPg } from '#core/platform/database/pg.ts'
 import { serverUrl } from '#test/support/services.ts'
-import { openTcpProxy } from '#test/support/tcp-proxy.ts'
+import { openTcpProxy, type TcpProxy } from '#test/support/tcp-proxy.ts'
 
 const direct = serverUrl('TEST_DATABASE_URL')
 const pooled = serverUrl('PGBOUNCER_TEST_URL')
@@ -54,6 +55,15 @@ const keptOn = async (db: Database) =>
       )
     ).map((row) => [row.name, row.runs]),
   )
+/** Behind a connection that was lost the statement works again, parsed anew; closes both. */
+async function expectKeptAnew(db: Database, proxy: TcpProxy, keep: string): Promise<void> {
+  await proxy.mend()
+  await expect.poll(() => db.query(plus, [1n], { keep }).catch(() => 'broken')).toEqual([{ n: 2n }])
+  expect(await keptOn(db)).toEqual({ [keep]: 1n })
+  await db.close()
+  opened.pop()
+  await proxy.close()
+}
 const ids = async (db: Database) =>
   (await db.query<{ id: bigint }>('select id from t order by id')).map(({ id }) => id)
 
@@ -82,12 +92,7 @@ describe.skipIf(direct === null)("a statement to keep, on a server's own connect
     await db.query(plus, [1n], { keep })
     expect(await keptOn(db)).toEqual({ [keep]: 1n })
     await proxy.cut()
-    await proxy.mend()
-    await expect.poll(() => db.query(plus, [1n], { keep }).catch(() => 'broken')).toEqual([{ n: 2n }])
-    expect(await keptOn(db)).toEqual({ [keep]: 1n })
-    await db.close()
-    opened.pop()
-    await proxy.close()
+    await expectKeptAnew(db, proxy, keep)
   })
 
   test('tells of a connection that was lost while it was to be proven, and is kept on the next one', async () => {
@@ -99,12 +104,7 @@ describe.skipIf(direct === null)("a statement to keep, on a server's own connect
     const run = db.transaction((tx) => tx.query(plus, [1n], { keep })).catch((error: unknown) => error)
     setImmediate(() => void proxy.cut())
     expect(lostConnection(await run)).toBe(true)
-    await proxy.mend()
-    await expect.poll(() => db.query(plus, [1n], { keep }).catch(() => 'broken')).toEqual([{ n: 2n }])
-    expect(await keptOn(db)).toEqual({ [keep]: 1n })
-    await db.close()
-    opened.pop()
-    await proxy.close()
+    await expectKeptAnew(db, proxy, keep)
   })
 
   test('is kept although it failed when it ran, and is not parsed again', async () => {
