@@ -36,3 +36,7 @@ async function onServer(server: string): Promise<Database> {
   url.pathname = `/${name}`
   return openPg({ url: url.href, max: 10 })
 }
+
+/** The same database with methods of one's own: an adapter is a class, so that a spread would lose the others. */
+export const withMethods = (db: Database, own: Partial<Database>): Database =>
+  Object.assign(Object.create(db) as Database, own)

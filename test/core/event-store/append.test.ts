@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { openCheckpoint } from '#core/base/tlog/checkpoint.ts'
 import { decodeCommitment } from '#core/base/tlog/commitment.ts'
 import type { Database } from '#core/platform/database/database.ts'
+import { withMethods } from '#test/support/database.ts'
 import { type EventIn, eventOf, REGISTRY_SOURCE, STORE_TOKEN, startStore } from '#test/support/event-store.ts'
 import { seededRandom } from '#test/support/random.ts'
 
@@ -214,7 +215,7 @@ describe('a crash in the middle', () => {
   })
 
   test('with the database gone for good, the answer is 503 log_unavailable and nothing is half there', async () => {
-    const away = { ...db, query: () => Promise.reject(new Error('Connection terminated')) } as Database
+    const away = withMethods(db, { query: () => Promise.reject(new Error('Connection terminated')) })
     const before = await sizeOf()
     const { open } = await startStore({}, { db, clock })
     const { openSequencer } = await import('#core/event-store/log/open-sequencer.ts')

@@ -3,6 +3,7 @@ import { HASH_BYTES, sha256 } from '#core/base/tlog/merkle.ts'
 import { foldTile, TILE_WIDTH } from '#core/base/tlog/tiles.ts'
 import { openTileCache } from '#core/event-store/open-tile-cache.ts'
 import { proveInclusion, writeReceipt } from '#core/event-store/proofs/prove-inclusion.ts'
+import { withMethods } from '#test/support/database.ts'
 import { startStore } from '#test/support/event-store.ts'
 
 const tileOf = (width: number) =>
@@ -41,13 +42,12 @@ describe('what a proof reads', () => {
     const watched = {
       ...ctx,
       tiles: openTileCache(),
-      db: {
-        ...ctx.db,
+      db: withMethods(ctx.db, {
         query: <R>(text: string, params?: readonly unknown[]) => {
           statements++
           return ctx.db.query<R>(text, params)
         },
-      },
+      }),
     }
     const cost = async (index: number) => {
       const before = statements

@@ -8,6 +8,7 @@ import { type Log, silentLog } from '#core/platform/log.ts'
 import { openTegClient } from '#core/registry/open-teg-client.ts'
 import { openGate } from '#core/teg/ledger/open-gate.ts'
 import { Command } from '#core/wire/teg.ts'
+import { withMethods } from '#test/support/database.ts'
 import { findFaults } from '#test/support/ledger/ledger-faults.ts'
 import { anyCall, newAgent, openAccount, SERVICE_TOKEN, startTeg, transfer } from '#test/support/teg.ts'
 
@@ -151,13 +152,12 @@ test('a malformed command is refused alone: callers of the same batch get their 
 test('a failure of the database itself is 503 ledger_unavailable for all, and is not tried command by command', async () => {
   const [from, to] = await pair()
   let statements = 0
-  const full: Database = {
-    ...t.db,
+  const full = withMethods(t.db, {
     query: async () => {
       statements++
       throw Object.assign(new Error('could not extend file'), { code: '53100' })
     },
-  }
+  })
   const gate = gateOver(full)
   const commands = Array.from({ length: 8 }, () => Command.parse(transfer(from, to, '1')))
   await expect(gate.post(commands)).rejects.toMatchObject({ status: 503, code: 'ledger_unavailable' })

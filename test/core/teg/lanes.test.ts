@@ -1,10 +1,10 @@
 /** Several gates on one ledger at once: no deadlock, one outcome for a key, every invariant. Real lanes on a server. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Database } from '#core/platform/database/database.ts'
 import { silentLog } from '#core/platform/log.ts'
 import { type Gate, openGate } from '#core/teg/ledger/open-gate.ts'
 import { Command, type Outcome } from '#core/wire/teg.ts'
+import { withMethods } from '#test/support/database.ts'
 import { findFaults } from '#test/support/ledger/ledger-faults.ts'
 import { anyCall, grant, newAgent, openAccount, setStatus, startTeg, transfer } from '#test/support/teg.ts'
 
@@ -12,14 +12,13 @@ const RUNS = Math.ceil(Number(process.env.SOAK_RUNS ?? (process.env.TEST_DATABAS
 const t = await startTeg()
 const failures: unknown[] = []
 /** The database, with each failed statement noted: a deadlock that a retry got over must not stay unseen. */
-const watched: Database = {
-  ...t.db,
-  query: (text, params) =>
-    t.db.query(text, params).catch((error) => {
+const watched = withMethods(t.db, {
+  query: (text, params, options) =>
+    t.db.query(text, params, options).catch((error) => {
       failures.push(error)
       throw error
     }) as never,
-}
+})
 const gates: Gate[] = [0, 1, 2].map(() =>
   openGate({ db: watched, clock: t.clock, newId: newAgent, log: silentLog }),
 )
@@ -160,13 +159,12 @@ test('callers that were answered together come again as two batches side by side
   const agents = await openAgents(400, '2')
   let under = 0
   let most = 0
-  const counted: Database = {
-    ...t.db,
-    query: (text, params) => {
+  const counted = withMethods(t.db, {
+    query: (text, params, options) => {
       most = Math.max(most, ++under)
-      return t.db.query(text, params).finally(() => under--) as never
+      return t.db.query(text, params, options).finally(() => under--) as never
     },
-  }
+  })
   const gate = openGate({ db: counted, clock: t.clock, newId: newAgent, log: silentLog, lanes: 2 })
   const side: number[] = []
   for (let turn = 0; turn < 3; turn++) {

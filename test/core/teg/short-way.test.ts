@@ -2,10 +2,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatAmount } from '#core/base/amount.ts'
-import type { Database } from '#core/platform/database/database.ts'
 import { silentLog } from '#core/platform/log.ts'
 import { openGate } from '#core/teg/ledger/open-gate.ts'
 import { Command, type Outcome } from '#core/wire/teg.ts'
+import { withMethods } from '#test/support/database.ts'
 import { findFaults } from '#test/support/ledger/ledger-faults.ts'
 import {
   anyCall,
@@ -24,14 +24,13 @@ const AGENTS = 6
 const t = await startTeg()
 /** Statements by the function of the gate that they call. */
 const calls = { short: 0, long: 0 }
-const counted: Database = {
-  ...t.db,
-  query: (text, params) => {
+const counted = withMethods(t.db, {
+  query: (text, params, options) => {
     if (text.includes('teg.apply_transfers')) calls.short++
     if (text.includes('teg.apply_commands')) calls.long++
-    return t.db.query(text, params)
+    return t.db.query(text, params, options)
   },
-}
+})
 const gateOf = (short: boolean) =>
   openGate({ db: counted, clock: t.clock, newId: newAgent, log: silentLog, short })
 

@@ -1,10 +1,10 @@
 /** Payment tokens over several gates at once: one winner for each token, no deadlock, every invariant. Real lanes on a server. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Database } from '#core/platform/database/database.ts'
 import { silentLog } from '#core/platform/log.ts'
 import { type Gate, openGate } from '#core/teg/ledger/open-gate.ts'
 import { Command, type Outcome } from '#core/wire/teg.ts'
+import { withMethods } from '#test/support/database.ts'
 import { findFaults } from '#test/support/ledger/ledger-faults.ts'
 import {
   anyCall,
@@ -25,14 +25,13 @@ const RUNS = Math.ceil(Number(process.env.SOAK_RUNS ?? (process.env.TEST_DATABAS
 const t = await startTeg({ MINTING_AUTHORITY: 'teg-layer' })
 const failures: unknown[] = []
 /** The database, with each failed statement noted: a deadlock that a retry got over must not stay unseen. */
-const watched: Database = {
-  ...t.db,
-  query: (text, params) =>
-    t.db.query(text, params).catch((error) => {
+const watched = withMethods(t.db, {
+  query: (text, params, options) =>
+    t.db.query(text, params, options).catch((error) => {
       failures.push(error)
       throw error
     }) as never,
-}
+})
 const gates: Gate[] = [0, 1, 2].map(() =>
   openGate({ db: watched, clock: t.clock, newId: newAgent, log: silentLog, minting: true }),
 )
