@@ -53,15 +53,16 @@ returns bigint language plpgsql stable set enable_seqscan = off as $$
 declare
   v_end bigint;  -- an indexed leg that is known to be too new
   v_low bigint := 0;
-  v_high bigint := (select case when p_out then a.last_out else a.last_in end from teg.accounts a where a.no = p_no);
+  v_last constant bigint := (select case when p_out then a.last_out else a.last_in end from teg.accounts a where a.no = p_no);
+  v_high bigint;
   v_middle bigint;
   l record;
 begin
-  if p_before <= v_high then
+  if p_before <= v_last then
     v_end := (select i.seq from teg.indexed_leg(p_no, p_out, p_before) i);
   end if;
   -- The numbers are halved until the first indexed leg behind the moment is known.
-  v_high := coalesce(v_end, v_high) + 1;
+  v_high := coalesce(v_end, v_last) + 1;
   while p_at is not null and v_low < v_high loop
     v_middle := v_low + (v_high - v_low) / 2;
     select i.seq, i.at into l from teg.indexed_leg(p_no, p_out, v_middle) i;
@@ -72,7 +73,7 @@ begin
       v_high := v_middle;
     end if;
   end loop;
-  v_end := coalesce(v_end, (select case when p_out then a.last_out else a.last_in end from teg.accounts a where a.no = p_no));
+  v_end := coalesce(v_end, v_last);
   while v_end > 0 loop
     select m.created_at as at, case when p_out then m.from_prev else m.to_prev end as prev,
       case when p_out then m.from_no else m.to_no end as no into l
