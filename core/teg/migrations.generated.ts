@@ -558,6 +558,16 @@ alter table teg.meta add column keys_by_time boolean not null default false;
 update teg.meta set keys_by_time = true
 where not exists (select from teg.accounts) and not exists (select from teg.moves);
 ` },
+  { name: "0060-last-batch.sql", sql: `-- What the gate's short way writes an account by before it has judged: the batch that changed it last, and the ends of its two
+-- chains before that (each less than 0 where what was foreseen did not hold: -1 less the end). Of the last batch of the short
+-- way only; nobody else reads them. An older process, which would not note the batch, no longer finds its functions.
+lock table teg.accounts, teg.moves in access exclusive mode;
+drop function if exists teg.apply_commands;
+drop function if exists teg.apply_transfers;
+drop function if exists teg.write_accounts;
+alter table teg.accounts add column last_batch bigint not null default 0, add column prior_out bigint not null default 0,
+  add column prior_in bigint not null default 0;
+` },
   { name: "ledger/fences.sql", sql: `-- Fences of tasks in the gate. Repeatable.
 -- By command: true where a newer holder of its task has been seen, here or in an earlier batch; null without fence. What
 -- is seen is kept, whatever becomes of the command: an epoch is (incarnation, counter of at most 18 digits).
@@ -874,7 +884,7 @@ begin
       r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_from_prev, r_to_prev, r_ppm, r_snap, r_from_held, r_refund, r_kind,
       p_key, p_memo, p_reference, r_code, r_detail);
   end if;
-  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
+  perform teg.write_accounts(v_base, v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
     perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
       s_account, s_sequence, s_status, s_moved);
@@ -889,6 +899,87 @@ begin
     as c(state, code, detail, prior, payer, from_slot, payee, to_slot, amount, fee, ppm, from_balance, from_held, refund, place)
   order by c.place;
 end $gate$;
+` },
+  { name: "ledger/in-turn.sql", sql: `-- The second half of the gate's short way (plain.sql) for a batch that did not go as foreseen: what was written under its locks
+-- is taken back in memory, the transfers are judged one after the other, and the accounts get what comes of it. Repeatable.
+drop function if exists teg.transfer_in_turn;
+create function teg.transfer_in_turn(
+  p_base bigint,            -- the number of the first; none of the accounts has had a higher one
+  p_at timestamptz, p_snapshot bigint, p_ppm integer,
+  p_accounts uuid[],        -- ascending and distinct, locked
+  p_gain bigint[], p_legs integer[],           -- what was foreseen of them
+  p_from integer[], p_to integer[], p_amount bigint[], p_idem uuid[], p_hash bigint[], p_memo text[], p_reference text[],
+  out o_base bigint,
+  out o_fee bigint[], out o_balance bigint[],  -- by transfer: null for a refused one; the payer's balance after it
+  out o_held bigint[],                         -- the payer's holds at that moment; null: none has any
+  out o_code text[], out o_detail text[],      -- null: none was refused
+  out o_fees bigint, out o_done integer        -- the sum of the fees, and how many were not refused
+)
+language plpgsql
+set enable_seqscan = off set plan_cache_mode = force_generic_plan set jit = off
+as $$
+#variable_conflict error
+declare
+  n constant integer := cardinality(p_from);
+  amount_max constant bigint := 9007199254740991;
+  int8_max constant bigint := 9223372036854775807;
+  -- The accounts as they were, in the order of p_accounts.
+  v_nos integer[]; v_balance bigint[]; v_held bigint[]; v_room bigint[]; v_seq bigint[]; v_out bigint[]; v_in bigint[];
+  v_status smallint[];
+  v_number bigint := p_base - 1;
+  r_from_seq bigint[] := array_fill(null::bigint, array[n]); r_to_seq bigint[] := r_from_seq; r_to_balance bigint[] := r_from_seq;
+  r_from_prev bigint[] := r_from_seq; r_to_prev bigint[] := r_from_seq;
+  a integer; b integer; amount bigint; fee bigint; payer bigint; payee bigint; step bigint; verdict text[];
+begin
+  select array_agg(l.no), array_agg(l.balance), array_agg(l.held), array_agg(l.room), array_agg(l.seq), array_agg(l.last_out),
+    array_agg(l.last_in), array_agg(l.status)
+  into v_nos, v_balance, v_held, v_room, v_seq, v_out, v_in, v_status
+  from (select acc.no, case when acc.prior_out < 0 then acc.balance else acc.balance - u.gain end as balance, acc.held,
+      int8_max - acc.staked - acc.unbonding as room, acc.seq - u.legs as seq,
+      case when acc.prior_out < 0 then -1 - acc.prior_out else acc.prior_out end as last_out,
+      case when acc.prior_in < 0 then -1 - acc.prior_in else acc.prior_in end as last_in, acc.status
+    from unnest(p_accounts, p_gain, p_legs) with ordinality as u(id, gain, legs, place)
+    join teg.accounts acc on acc.id = u.id order by u.place) l;
+  o_base := p_base; o_fees := 0; o_done := n; o_fee := r_from_seq; o_balance := r_from_seq;
+  if 0 < any (v_held) then o_held := r_from_seq; end if;
+
+  for i in 1 .. n loop
+    v_number := v_number + 1;
+    a := p_from[i]; b := p_to[i]; amount := p_amount[i]; payer := v_balance[a]; payee := v_balance[b];
+    if amount >= 100 and amount <= amount_max and amount <= payer - v_held[a] and a <> b and v_status[a] = 1 and v_status[b] = 1
+        and payee <= v_room[b] - amount then
+      fee := greatest(1, (amount / 1000000) * p_ppm + ((amount % 1000000) * p_ppm + 999999) / 1000000);
+      payer := payer - amount; payee := payee + (amount - fee); o_fees := o_fees + fee;
+      v_balance[a] := payer; v_balance[b] := payee; o_fee[i] := fee; o_balance[i] := payer; r_to_balance[i] := payee;
+      step := v_seq[a] + 1; v_seq[a] := step; r_from_seq[i] := step;
+      step := v_seq[b] + 1; v_seq[b] := step; r_to_seq[i] := step;
+      r_from_prev[i] := v_out[a]; v_out[a] := v_number; r_to_prev[i] := v_in[b]; v_in[b] := v_number;
+      if v_held[a] > 0 then o_held[i] := v_held[a]; end if;
+    else
+      verdict := teg.judge_amount(amount);
+      if verdict is null then verdict := teg.judge_parties(true, a = b, v_status[a], v_status[b]); end if;
+      if verdict is null then
+        verdict := case when amount > payer - v_held[a] then teg.judge_funds(payer - v_held[a], amount)
+          else teg.payee_is_full() end;
+      end if;
+      if o_code is null then o_code := array_fill(null::text, array[n]); o_detail := o_code; end if;
+      o_code[i] := verdict[1]; o_detail[i] := verdict[2]; o_done := o_done - 1;
+    end if;
+  end loop;
+
+  insert into teg.moves (seq, idem, request_hash, amount, fee, from_seq, from_balance, to_seq, to_balance, created_at, from_no,
+    to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, code, detail, from_prev, to_prev)
+  select p_base - 1 + c.i, p_idem[c.i], p_hash[c.i], p_amount[c.i], coalesce(o_fee[c.i], 0), r_from_seq[c.i], o_balance[c.i],
+    r_to_seq[c.i], r_to_balance[c.i], p_at, v_nos[p_from[c.i]], v_nos[p_to[c.i]],
+    case when r_to_seq[c.i] is null then 0 else p_ppm end, case when r_to_seq[c.i] is not null then p_snapshot end, 'transfer',
+    o_held[c.i], p_memo[c.i], p_reference[c.i], o_code[c.i], o_detail[c.i], r_from_prev[c.i], r_to_prev[c.i]
+  from generate_series(1, n) as c(i);
+  update teg.accounts acc
+  set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, last_batch = p_base
+  from unnest(p_accounts, v_balance, v_seq, v_out, v_in) as u(id, balance, seq, last_out, last_in)
+  where acc.id = u.id and (acc.balance, acc.seq, acc.last_out, acc.last_in, acc.last_batch)
+    is distinct from (u.balance, u.seq, u.last_out, u.last_in, p_base);
+end $$;
 ` },
   { name: "ledger/judge.sql", sql: `-- What the gate asks about one command: functions over values that it holds under its locks. Repeatable.
 -- A verdict is {code, detail}; null: nothing stands against it.
@@ -1069,116 +1160,110 @@ end $$;
 ` },
   { name: "ledger/plain.sql", sql: `-- The gate's short way: batches of nothing but plain transfers between agents named by id, without quote, limits, links and
 -- repeated keys. It judges and writes as teg.apply_commands does (a property test compares them) and asks nothing that such
--- a batch does not need. It does not look for known keys: one fails the batch on moves_idem, and the caller takes the long
--- way. Where more must be looked at, it gives null in o_base and has done nothing. Repeatable.
+-- a batch does not need. The caller foresees that every transfer is done and what the accounts gain by it; each account is
+-- locked, judged and changed by one update. Only where something did not hold, in-turn.sql takes it back and judges one
+-- transfer after the other. A known key fails the batch on moves_idem; where more must be looked at, it fails with NF002.
+-- Nothing has happened in both cases, and the caller takes the long way. Repeatable.
 drop function if exists teg.apply_transfers;
 create function teg.apply_transfers(
   p_now timestamptz,        -- null: the database's clock, read after the locks
   p_by_time boolean,        -- the kind of digests in p_idem (digest-key.ts): NF001 when it is not this ledger's
+  p_snapshot bigint,        -- the fee snapshot that was foreseen; null: nothing was, and what tells of it is empty or 0
   p_accounts uuid[],        -- payers and payees, ascending and distinct
-  p_from integer[], p_to integer[],  -- their places
-  p_amount bigint[], p_idem uuid[], p_hash bigint[],
-  p_memo text[], p_reference text[],  -- empty: none has one
+  -- By account: what it gains in all, what it must have available before, its legs, and which transfer is the last that it
+  -- pays and that it is paid (from 0; none: far below 0).
+  p_gain bigint[], p_need bigint[], p_legs integer[], p_last_out bigint[], p_last_in bigint[],
+  p_from integer[], p_to integer[],  -- by transfer: places of its accounts
+  p_amount bigint[], p_fee bigint[], p_idem uuid[], p_hash bigint[],
+  p_memo text[], p_reference text[], -- empty: none has one
+  -- By leg: what its account gains by later ones and how many these are; the transfer before it in its chain (0: none here).
+  p_from_later bigint[], p_to_later bigint[], p_from_after integer[], p_to_after integer[], p_from_prev integer[],
+  p_to_prev integer[],
+  p_fees bigint,
   p_unnamed integer[],      -- places of accounts whose did the caller does not know
   out o_base bigint,        -- the number of the first
-  out o_at timestamptz, out o_ppm integer,
+  out o_at timestamptz, out o_snapshot bigint, out o_ppm integer,
+  out o_after bigint[],     -- by account: its balance after the batch; null: what follows tells of each transfer instead
+  out o_after_held bigint[],                   -- by account: its holds; null: none has any
   out o_fee bigint[], out o_balance bigint[],  -- by transfer: null for a refused one; the payer's balance after it
   out o_held bigint[],                         -- the payer's holds at that moment; null: none has any
   out o_code text[], out o_detail text[],      -- null: none was refused
   out o_dids text[]                            -- of p_unnamed
 )
 language plpgsql
-set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan set jit = off
+-- The accounts must be taken one after the other, in their order, by their key: other plans are out.
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set enable_hashjoin = off set enable_mergejoin = off
+set enable_material = off set enable_memoize = off
+set plan_cache_mode = force_generic_plan set jit = off
 as $gate$
 #variable_conflict error
 declare
   n constant integer := cardinality(p_from);
-  amount_max constant bigint := 9007199254740991;
-  int8_max constant bigint := 9223372036854775807;
+  -- No batch of which something is foreseen moves more than 2^53: below it every account has room.
+  room constant bigint := 9223372036854775807 - 9007199254740992;
   want_dids constant boolean := cardinality(p_unnamed) > 0;
-  -- The locked accounts, in the order of p_accounts.
-  v_at tid[]; v_nos integer[]; v_balance bigint[]; v_held bigint[]; v_room bigint[]; v_seq bigint[]; v_seq_old bigint[];
-  v_out bigint[]; v_in bigint[]; v_status smallint[]; v_dids text[]; v_snap integer;
-  v_due boolean; v_by_time boolean; v_fees bigint := 0; v_refused integer := 0; v_changed bigint; v_number bigint;
-  r_from_seq bigint[] := array_fill(null::bigint, array[n]); r_to_seq bigint[] := r_from_seq; r_to_balance bigint[] := r_from_seq;
-  r_from_prev bigint[] := r_from_seq; r_to_prev bigint[] := r_from_seq;
-  a integer; b integer; amount bigint; fee bigint; payer bigint; payee bigint; step bigint; verdict text[];
+  v_ids uuid[]; v_nos integer[]; v_seq bigint[]; v_out bigint[]; v_in bigint[]; v_dids text[];
+  v_holds boolean; v_due boolean; v_by_time boolean; v_fees bigint := p_fees; v_done integer := n;
 begin
-  -- Every account is locked in ascending id order.
-  select array_agg(l.at), array_agg(l.no), array_agg(l.balance), array_agg(l.held), array_agg(l.room), array_agg(l.seq),
-    array_agg(l.last_out), array_agg(l.last_in), array_agg(l.status), array_agg(l.did)
-  into v_at, v_nos, v_balance, v_held, v_room, v_seq, v_out, v_in, v_status, v_dids
-  from (select acc.ctid as at, acc.no, acc.balance, acc.held, int8_max - acc.staked - acc.unbonding as room, acc.seq, acc.last_out,
-      acc.last_in, acc.status, case when want_dids then acc.did end as did
-    from teg.accounts acc where acc.id = any (p_accounts) order by acc.id for no key update) l;
-  if cardinality(v_nos) is distinct from cardinality(p_accounts) then
-    return;
+  -- The number is drawn before the locks: an account that has had a higher one since makes the batch draw another.
+  o_base := nextval('teg.ledger_seq');
+  with changed as (
+    update teg.accounts acc set
+      balance = case when acc.status = 1 and acc.balance - acc.held >= p_need[u.i]
+          and acc.balance + acc.staked + acc.unbonding <= room then acc.balance + p_gain[u.i] else acc.balance end,
+      prior_out = case when acc.status = 1 and acc.balance - acc.held >= p_need[u.i]
+          and acc.balance + acc.staked + acc.unbonding <= room then acc.last_out else -1 - acc.last_out end,
+      prior_in = case when acc.last_batch < o_base then acc.last_in else -1 - acc.last_in end,
+      last_out = greatest(acc.last_out, o_base + p_last_out[u.i]), last_in = greatest(acc.last_in, o_base + p_last_in[u.i]),
+      seq = acc.seq + p_legs[u.i], last_batch = o_base
+    from unnest(p_accounts) with ordinality as u(id, i)
+    where acc.id = u.id and u.i = u.i + 0  -- always; so the planner expects one row of it, and begins there
+    returning acc.id, acc.no, acc.balance, acc.held, acc.seq, acc.prior_out, acc.prior_in, acc.did
+  )
+  select array_agg(l.id), array_agg(l.no), array_agg(l.balance), array_agg(l.seq), array_agg(l.prior_out), array_agg(l.prior_in),
+    coalesce(max(l.held), 0) > 0, array_agg(l.did) filter (where want_dids)
+  into v_ids, v_nos, o_after, v_seq, v_out, v_in, v_holds, v_dids from changed l;
+  -- All are there, and they were locked in ascending id order: else two batches could wait for each other.
+  if v_ids is distinct from p_accounts then
+    raise exception 'teg.accounts: not all are there' using errcode = 'NF002';
   end if;
   o_at := coalesce(p_now, clock_timestamp());
-  if 0 < any (v_held) then
+  if v_holds then
     select exists (select from teg.open_tokens k where k.payer = any (p_accounts) and k.expires_at <= o_at) into v_due;
-    if v_due then
-      return;
-    end if;
-    o_held := r_from_seq;
+    if v_due then raise exception 'teg.open_tokens: some are due' using errcode = 'NF002'; end if;
+    select array_agg(l.held) into o_after_held
+    from (select acc.held from teg.accounts acc where acc.id = any (p_accounts) order by acc.id) l;
   end if;
-  select s.id, s.effective_ppm, (select m.keys_by_time from teg.meta m) into v_snap, o_ppm, v_by_time
+  select s.id, s.effective_ppm, (select m.keys_by_time from teg.meta m) into o_snapshot, o_ppm, v_by_time
   from teg.fee_snapshots s order by s.settings_version desc limit 1;
   if v_by_time <> p_by_time then raise exception 'teg.meta: keys have other digests here' using errcode = 'NF001'; end if;
 
-  -- Under the locks: so the numbers of an account's legs rise.
-  o_base := nextval('teg.ledger_seq'); v_number := o_base - 1;
-  v_seq_old := v_seq; o_fee := r_from_seq; o_balance := r_from_seq;
-  for i in 1 .. n loop
-    v_number := v_number + 1;
-    a := p_from[i]; b := p_to[i]; amount := p_amount[i]; payer := v_balance[a]; payee := v_balance[b];
-    if amount >= 100 and amount <= amount_max and amount <= payer - v_held[a] and a <> b and v_status[a] = 1 and v_status[b] = 1
-        and payee <= v_room[b] - amount then
-      fee := greatest(1, (amount / 1000000) * o_ppm + ((amount % 1000000) * o_ppm + 999999) / 1000000);
-      payer := payer - amount; payee := payee + (amount - fee); v_fees := v_fees + fee;
-      v_balance[a] := payer; v_balance[b] := payee; o_fee[i] := fee; o_balance[i] := payer; r_to_balance[i] := payee;
-      step := v_seq[a] + 1; v_seq[a] := step; r_from_seq[i] := step;
-      step := v_seq[b] + 1; v_seq[b] := step; r_to_seq[i] := step;
-      r_from_prev[i] := v_out[a]; v_out[a] := v_number; r_to_prev[i] := v_in[b]; v_in[b] := v_number;
-      if v_held[a] > 0 then o_held[i] := v_held[a]; end if;
-    else
-      verdict := teg.judge_amount(amount);
-      if verdict is null then verdict := teg.judge_parties(true, a = b, v_status[a], v_status[b]); end if;
-      if verdict is null then
-        verdict := case when amount > payer - v_held[a] then teg.judge_funds(payer - v_held[a], amount)
-          else teg.payee_is_full() end;
-      end if;
-      if o_code is null then o_code := array_fill(null::text, array[n]); o_detail := o_code; end if;
-      o_code[i] := verdict[1]; o_detail[i] := verdict[2]; v_refused := v_refused + 1;
-    end if;
-  end loop;
-
-  insert into teg.moves (seq, idem, request_hash, amount, fee, from_seq, from_balance, to_seq, to_balance, created_at, from_no,
-    to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, code, detail, from_prev, to_prev)
-  select o_base + c.i - 1, p_idem[c.i], p_hash[c.i], p_amount[c.i], coalesce(o_fee[c.i], 0), r_from_seq[c.i], o_balance[c.i],
-    r_to_seq[c.i], r_to_balance[c.i], o_at, v_nos[p_from[c.i]], v_nos[p_to[c.i]],
-    case when r_to_seq[c.i] is null then 0 else o_ppm end, case when r_to_seq[c.i] is not null then v_snap end, 'transfer',
-    o_held[c.i], p_memo[c.i], p_reference[c.i], o_code[c.i], o_detail[c.i], r_from_prev[c.i], r_to_prev[c.i]
-  from generate_series(1, n) as c(i);
+  if o_snapshot = p_snapshot and not 0 > any (v_out) and not 0 > any (v_in) then
+    insert into teg.moves (seq, idem, request_hash, amount, fee, from_seq, from_balance, to_seq, to_balance, created_at, from_no,
+      to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, from_prev, to_prev)
+    select o_base - 1 + c.i, p_idem[c.i], p_hash[c.i], p_amount[c.i], p_fee[c.i], v_seq[c.a] - p_from_after[c.i],
+      o_after[c.a] - p_from_later[c.i], v_seq[c.b] - p_to_after[c.i], o_after[c.b] - p_to_later[c.i], o_at, v_nos[c.a],
+      v_nos[c.b], o_ppm, o_snapshot, 'transfer', nullif(o_after_held[c.a], 0), p_memo[c.i], p_reference[c.i],
+      case when p_from_prev[c.i] > 0 then o_base - 1 + p_from_prev[c.i] else v_out[c.a] end,
+      case when p_to_prev[c.i] > 0 then o_base - 1 + p_to_prev[c.i] else v_in[c.b] end
+    from unnest(p_from, p_to) with ordinality as c(a, b, i);
+  else
+    o_after := null; o_after_held := null;
+    select j.o_base, j.o_fee, j.o_balance, j.o_held, j.o_code, j.o_detail, j.o_fees, j.o_done
+    into o_base, o_fee, o_balance, o_held, o_code, o_detail, v_fees, v_done
+    from teg.transfer_in_turn(case when 0 > any (v_in) then nextval('teg.ledger_seq') else o_base end, o_at, o_snapshot, o_ppm,
+      p_accounts, p_gain, p_legs, p_from, p_to, p_amount, p_idem, p_hash, p_memo, p_reference) j;
+  end if;
   if want_dids then
     o_dids := (select array_agg(v_dids[u.place] order by u.i) from unnest(p_unnamed) with ordinality as u(place, i));
   end if;
-  if v_refused = n then
+  if v_done = 0 then
     return;
-  end if;
-  update teg.accounts acc set balance = v_balance[u.i], seq = v_seq[u.i], last_out = v_out[u.i], last_in = v_in[u.i]
-  from generate_series(1, cardinality(v_seq)) as u(i) where acc.ctid = v_at[u.i] and v_seq[u.i] > v_seq_old[u.i];
-  get diagnostics v_changed = row_count;
-  -- A row stays where it was locked; if ever one did not, nothing of this batch may stand.
-  if v_changed <> cardinality(v_seq) then
-    if v_changed <> (select count(*) from generate_series(1, cardinality(v_seq)) as u(i) where v_seq[u.i] > v_seq_old[u.i]) then
-      raise exception 'teg.accounts: a locked row was not found again';
-    end if;
   end if;
   with fees as (
     insert into teg.system_deltas (seq, account, amount, created_at) values (o_base, 'treasury', v_fees, o_at)
   )
-  insert into teg.outbox (base, events) values (o_base, n - v_refused);
+  insert into teg.outbox (base, events) values (o_base, v_done);
   if o_base % 1280000 = 0 then
     perform teg.fold_deltas(2000);
   end if;
@@ -1643,7 +1728,7 @@ end $$;
 
 -- An account whose legs are no longer those that were read under its lock is a fork of its history: nothing may stand then.
 drop function if exists teg.write_accounts;
-create function teg.write_accounts(p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq_old bigint[], p_seq bigint[],
+create function teg.write_accounts(p_base bigint, p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq_old bigint[], p_seq bigint[],
   p_out bigint[], p_in bigint[], p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
 returns void language plpgsql as $$
 declare
@@ -1652,13 +1737,14 @@ begin
   if p_holds then
     update teg.accounts acc
     set balance = u.balance, held = u.held, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status,
-      status_sequence = u.status_seq
+      status_sequence = u.status_seq, last_batch = p_base
     from unnest(p_ids, p_balance, p_held, p_seq_old, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
       as u(id, balance, held, seq_old, seq, last_out, last_in, status, status_seq, dirty)
     where acc.id = u.id and acc.seq = u.seq_old and u.dirty;
   else
     update teg.accounts acc
-    set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status, status_sequence = u.status_seq
+    set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status,
+      status_sequence = u.status_seq, last_batch = p_base
     from unnest(p_ids, p_balance, p_seq_old, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
       as u(id, balance, seq_old, seq, last_out, last_in, status, status_seq, dirty)
     where acc.id = u.id and acc.seq = u.seq_old and u.dirty;

@@ -4,12 +4,15 @@ import { type Database, violates } from '#core/platform/database/database.ts'
 import type { Outcome } from '#core/wire/teg.ts'
 import type { DigestKey } from './digest-key.ts'
 import { encodeTransfers, type PlainBatch, type PlainTransfer } from './encode-transfers.ts'
-import { applyPlain, type PlainRow } from './queries.ts'
+import type { Foresight, KnownRate } from './foresee-transfers.ts'
+import { applyPlain, type PlainRow } from './plain-queries.ts'
 import { idMakerOf } from './rules.ts'
 
 /** Dids remembered by a process, which never change; the oldest are forgotten beyond it. */
 const REMEMBERED_MAX = 100_000
-/** Batches that take the long way after a known key: repeats come in swarms, and each costs a batch that is done twice. */
+/** SQLSTATE of a batch of which more must be looked at than the short way does. */
+const LOOK_CLOSER = 'NF002'
+/** Batches that take the long way after one that failed on the short: repeats come in swarms, and each is done twice. */
 const DETOUR_MIN = 8
 const DETOUR_MAX = 256
 
@@ -26,20 +29,21 @@ export function makeShortWay(): ShortWay {
   const dids = new Map<string, string>()
   let detour = 0
   let nextDetour = DETOUR_MIN
+  let rate: KnownRate | undefined
 
   return async (db, time, commands, digestKey) => {
     if (detour > 0) {
       detour--
       return null
     }
-    const batch = encodeTransfers(commands, digestKey)
+    const batch = encodeTransfers(commands, digestKey, rate)
     if (batch === null) return null
     // Kept apart from the memory: another lane may make it forget while this batch runs.
     const names = batch.accounts.map((account) => dids.get(account))
     const unnamed = names.flatMap((name, i) => (name === undefined ? i + 1 : []))
     try {
       const row = await applyPlain(db, time, digestKey.byTime, batch, unnamed)
-      if (row.o_base === null) return null
+      rate = { snapshot: row.o_snapshot, ppm: row.o_ppm }
       nextDetour = Math.max(DETOUR_MIN, nextDetour >> 1)
       for (const [i, place] of unnamed.entries()) {
         const did = row.o_dids?.[i] as string
@@ -49,16 +53,13 @@ export function makeShortWay(): ShortWay {
       forgetOldest(dids)
       return showOutcomes(commands, batch, row, names as string[])
     } catch (error) {
-      if (!violates(error, 'moves_idem')) throw error
+      if (!violates(error, 'moves_idem') && (error as { code?: string }).code !== LOOK_CLOSER) throw error
       detour = nextDetour
       nextDetour = Math.min(DETOUR_MAX, nextDetour * 2)
       return null
     }
   }
 }
-
-const heldOf = (text: string | undefined): bigint =>
-  text === undefined || text === 'NULL' ? 0n : BigInt(text)
 
 function forgetOldest(dids: Map<string, string>): void {
   for (const id of dids.keys()) {
@@ -73,9 +74,7 @@ function showOutcomes(
   row: PlainRow,
   names: readonly string[],
 ): Outcome[] {
-  const fees = row.o_fee.slice(1, -1).split(',')
-  const balances = row.o_balance.slice(1, -1).split(',')
-  const held = row.o_held?.slice(1, -1).split(',')
+  const tell = tellerOf(batch, row)
   const idAt = idMakerOf(row.o_base as bigint, row.o_at)
   const time = row.o_at.toISOString()
   const rate = formatRate(BigInt(row.o_ppm))
@@ -86,7 +85,7 @@ function showOutcomes(
       return { ok: false, replayed: false, transfer: null, error }
     }
     const { from_agent, to_agent, amount, memo, reference } = command
-    const fee = BigInt(fees[i] as string)
+    const { fee, available } = tell(i)
     const transfer = {
       id: idAt(i),
       status: 'completed' as const,
@@ -105,8 +104,36 @@ function showOutcomes(
       refund_of: null,
       created_at: time,
       completed_at: time,
-      balance_after: formatAmount(BigInt(balances[i] as string) - heldOf(held?.[i])),
+      balance_after: formatAmount(available),
     }
     return { ok: true, replayed: false, transfer, error: null }
   })
+}
+
+type Teller = (i: number) => { fee: bigint; available: bigint }
+
+/** Tells of a transfer that was not refused what was taken of it and what its payer had left. */
+function tellerOf(batch: PlainBatch, row: PlainRow): Teller {
+  if (row.o_after === null) {
+    const fees = listOf(row.o_fee)
+    const balances = listOf(row.o_balance)
+    const held = listOf(row.o_held)
+    return (i) => ({ fee: numberAt(fees, i), available: numberAt(balances, i) - numberAt(held, i) })
+  }
+  const { fee, fromLater } = batch.foresight as Foresight
+  const after = listOf(row.o_after)
+  const held = listOf(row.o_after_held)
+  return (i) => {
+    const payer = (batch.from[i] as number) - 1
+    const balance = numberAt(after, payer) - BigInt(fromLater[i] as number)
+    return { fee: BigInt(fee[i] as number), available: balance - numberAt(held, payer) }
+  }
+}
+
+const listOf = (text: string | null): string[] => text?.slice(1, -1).split(',') ?? []
+
+/** 0 where there is none. */
+function numberAt(list: readonly string[], i: number): bigint {
+  const text = list[i]
+  return text === undefined || text === 'NULL' ? 0n : BigInt(text)
 }

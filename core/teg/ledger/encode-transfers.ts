@@ -1,6 +1,7 @@
 /** Turns plain transfers into the arrays of the gate's short way. */
 import type { DigestKey } from './digest-key.ts'
 import { hashOf, type ParsedCommand } from './encode-commands.ts'
+import { type Foresight, foreseeTransfers, type KnownRate } from './foresee-transfers.ts'
 
 /** A transfer between agents named by id and nothing beside it: no quote, no limits, no link. */
 export type PlainTransfer = Extract<ParsedCommand, { op: 'transfer' }>
@@ -25,10 +26,17 @@ export interface PlainBatch {
   /** Empty: none has one. */
   readonly memo: readonly (string | null)[]
   readonly reference: readonly (string | null)[]
+  /** The fee snapshot by which it was foreseen what the accounts gain; null: nothing is foreseen. */
+  readonly snapshot: bigint | null
+  readonly foresight: Foresight | null
 }
 
 /** Encodes a batch; null when two of them have the same key. */
-export function encodeTransfers(commands: readonly PlainTransfer[], digestKey: DigestKey): PlainBatch | null {
+export function encodeTransfers(
+  commands: readonly PlainTransfer[],
+  digestKey: DigestKey,
+  rate: KnownRate | undefined,
+): PlainBatch | null {
   const names = new Set<string>()
   for (const { from_agent, to_agent } of commands) names.add(from_agent).add(to_agent)
   const accounts = [...names].sort()
@@ -36,11 +44,17 @@ export function encodeTransfers(commands: readonly PlainTransfer[], digestKey: D
   for (const name of accounts) places.set(name, places.size + 1)
   const idem = commands.map(({ from_agent, key }) => digestKey(from_agent, key))
   if (new Set(idem).size < idem.length) return null
+  const from = commands.map(({ from_agent }) => places.get(from_agent) as number)
+  const to = commands.map(({ to_agent }) => places.get(to_agent) as number)
+  const amount = commands.map((command) => command.amount)
+  const foresight = rate ? foreseeTransfers(accounts.length, from, to, amount, rate.ppm) : null
   return {
     accounts,
-    from: commands.map(({ from_agent }) => places.get(from_agent) as number),
-    to: commands.map(({ to_agent }) => places.get(to_agent) as number),
-    amount: commands.map(({ amount }) => amount),
+    from,
+    to,
+    amount,
+    foresight,
+    snapshot: foresight && (rate as KnownRate).snapshot,
     idem,
     hash: commands.map((command) => hashOf(command.hash)),
     memo: commands.some(({ memo }) => memo !== null) ? commands.map(({ memo }) => memo) : [],

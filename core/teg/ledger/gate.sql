@@ -282,7 +282,7 @@ begin
       r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_from_prev, r_to_prev, r_ppm, r_snap, r_from_held, r_refund, r_kind,
       p_key, p_memo, p_reference, r_code, r_detail);
   end if;
-  perform teg.write_accounts(v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
+  perform teg.write_accounts(v_base, v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
     perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
       s_account, s_sequence, s_status, s_moved);

@@ -1,8 +1,6 @@
 /** Statements of the ledger. Only apply_commands writes. */
 import type { Queryable } from '#core/platform/database/database.ts'
-import { packBigints, packIntegers, packUuids } from '#core/platform/database/packed-array.ts'
 import type { GateArrays } from './encode-commands.ts'
-import type { PlainBatch } from './encode-transfers.ts'
 import { idOf } from './rules.ts'
 
 /** One outcome as the gate gives it. */
@@ -63,51 +61,6 @@ export function applyCommands(
       byTime,
     ],
   )
-}
-
-/** What the short way gives for a whole batch; lists of numbers as PostgreSQL writes them. */
-export interface PlainRow {
-  /** The number of the first; null: nothing was done. */
-  o_base: bigint | null
-  o_at: Date
-  o_ppm: number
-  o_fee: string
-  o_balance: string
-  o_held: string | null
-  o_code: (string | null)[] | null
-  o_detail: (string | null)[] | null
-  o_dids: string[] | null
-}
-
-/** Runs plain transfers through the gate: one statement, committed when it returns. */
-export async function applyPlain(
-  db: Queryable,
-  time: Date | null,
-  byTime: boolean,
-  batch: PlainBatch,
-  unnamed: readonly number[],
-): Promise<PlainRow> {
-  const { accounts, from, to, amount, idem, hash, memo, reference } = batch
-  const rows = await db.query<PlainRow>(
-    `select p.o_base, p.o_at, p.o_ppm, p.o_fee::text, p.o_balance::text, p.o_held::text, p.o_code, p.o_detail, p.o_dids
-     from teg.apply_transfers($1::timestamptz, $11::boolean, $2::uuid[], $3::integer[], $4::integer[], $5::bigint[], $6::uuid[],
-       $7::bigint[], $8::text[], $9::text[], $10::integer[]) p`,
-    [
-      time,
-      packUuids(accounts),
-      packIntegers(from),
-      packIntegers(to),
-      packBigints(amount),
-      packUuids(idem),
-      packBigints(hash),
-      memo,
-      reference,
-      packIntegers(unnamed),
-      byTime,
-    ],
-    { keep: 'apply_transfers' },
-  )
-  return rows[0] as PlainRow
 }
 
 /** A row of teg.transfers; `code` is set for a refusal. */

@@ -1,7 +1,7 @@
 /** What every adapter of the Database port guarantees: values, transactions, refusals and aborts. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Database, violates } from '#core/platform/database/database.ts'
-import { packBigints, packIntegers, packUuids } from '#core/platform/database/packed-array.ts'
+import { packBigints, packIntegers, packUuids, packWholes } from '#core/platform/database/packed-array.ts'
 import { travelConformance } from './travel-conformance.ts'
 
 /** A schema of its own in whatever database the adapter reaches; removed at the end. */
@@ -64,6 +64,13 @@ const values: [what: string, sql: string, given: unknown, read: unknown][] = [
     packBigints([0n, -1n, 2n ** 63n - 1n, -(2n ** 63n)]),
     [0n, -1n, 2n ** 63n - 1n, -(2n ** 63n)],
   ],
+  [
+    'a packed int8[] of whole numbers',
+    '$1::int8[]',
+    packWholes(new Float64Array([0, -1, 2 ** 32, -(2 ** 32) - 1, 4_294_967_295, 2 ** 53 - 1, 1 - 2 ** 53])),
+    [0n, -1n, 2n ** 32n, -(2n ** 32n) - 1n, 4_294_967_295n, 2n ** 53n - 1n, 1n - 2n ** 53n],
+  ],
+  ['a packed int4[] from its own kind', '$1::int4[]', packIntegers(new Int32Array([7, -7])), [7, -7]],
   ['an empty packed uuid[]', '$1::uuid[]', packUuids([]), []],
   ['the length of an empty packed int8[]', 'cardinality($1::int8[])', packBigints([]), 0],
   ['bytea[]', '$1::bytea[]', [new Uint8Array([9])], [new Uint8Array([9])]],

@@ -43,6 +43,10 @@ const checks: readonly [string, string][] = [
        or (m.to_seq is null) <> (m.to_prev is null)`,
   ],
   [
+    'no leg of an account is younger than the last batch that the account knows',
+    `select a.id from teg.accounts a where a.last_batch > 0 and greatest(a.last_out, a.last_in) >= a.last_batch + 5000`,
+  ],
+  [
     'issued less destroyed is what circulates, with the treasury',
     `select 1 from (select coalesce(sum(g.amount), 0) as amount from teg.grants g) g,
        (select coalesce(sum(a.balance + a.staked + a.unbonding), 0) as amount from teg.accounts a) a,
