@@ -1,0 +1,140 @@
+/** Batches of the gate's short way that go as foreseen, and those that do not. */
+import { expect, test } from 'vitest'
+import { silentLog } from '#core/platform/log.ts'
+import { openGate } from '#core/teg/ledger/open-gate.ts'
+import { Command } from '#core/wire/teg.ts'
+import { withMethods } from '#test/support/database.ts'
+import { findFaults } from '#test/support/ledger/ledger-faults.ts'
+import { openTwins, post } from '#test/support/ledger/twins.ts'
+import { issueToken, newAgent, setStatus, startTeg, transfer } from '#test/support/teg.ts'
+
+const t = await startTeg()
+const { calls, went, openTwin } = openTwins(t)
+
+test('a batch that goes as foreseen, and the next one, judged by another rate than was known', async () => {
+  const { agents, gate } = await openTwin(true)
+  const [from, to] = agents as [string, string]
+  await post(gate, transfer(from, to, '1'))
+  Object.assign(went, { foreseen: 0, inTurn: 0 })
+  expect((await post(gate, transfer(from, to, '1'))).transfer).toMatchObject({
+    fee: '0.005',
+    balance_after: '3',
+  })
+  await t.db.query(
+    `insert into teg.fee_snapshots (settings_version, base_ppm, effective_ppm, created_at)
+     select max(s.settings_version) + 1, 10000, 10000, clock_timestamp() from teg.fee_snapshots s`,
+  )
+  try {
+    expect((await post(gate, transfer(from, to, '1'))).transfer).toMatchObject({
+      fee: '0.01',
+      balance_after: '2',
+    })
+    expect((await post(gate, transfer(from, to, '1'))).transfer).toMatchObject({
+      fee: '0.01',
+      balance_after: '1',
+    })
+  } finally {
+    await t.db.query(
+      `insert into teg.fee_snapshots (settings_version, base_ppm, effective_ppm, created_at)
+       select max(s.settings_version) + 1, 5000, 5000, clock_timestamp() from teg.fee_snapshots s`,
+    )
+  }
+  expect(went).toEqual({ foreseen: 2, inTurn: 1 })
+  expect(await findFaults(t.db)).toEqual([])
+})
+
+test('what a payee gets first can be spent later in the batch; one refused transfer leaves its neighbours as they were', async () => {
+  const { agents, gate } = await openTwin(true)
+  const [first, second, third] = agents as [string, string, string]
+  await post(gate, transfer(first, second, '0.1'))
+  Object.assign(went, { foreseen: 0, inTurn: 0 })
+  const run = async (...pays: [string, string, string][]) =>
+    (await gate.post(pays.map(([from, to, amount]) => Command.parse(transfer(from, to, amount))))).map(
+      ({ error, transfer: done }) => error?.code ?? done?.balance_after,
+    )
+  // 4.9 and 5.0995 AVT: the second payer can pay 9 only after it was paid 4.
+  expect(await run([first, second, '4'], [second, third, '9'])).toEqual(['0.9', '0.0795'])
+  expect(went).toEqual({ foreseen: 1, inTurn: 0 })
+  expect(await run([second, third, '1'], [first, second, '0.5'], [second, first, '0.5'])).toEqual([
+    'insufficient_funds',
+    '0.4',
+    '0.077',
+  ])
+  expect(await run([first, first, '0.1'], [third, first, '1'])).toEqual(['same_agent', '12.955'])
+  expect(went).toEqual({ foreseen: 1, inTurn: 2 })
+  expect(await findFaults(t.db)).toEqual([])
+})
+
+const rivals = [
+  ['pays', 'ok', ([from, to]) => transfer(from, to, '1')],
+  ['holds funds', 'ok', ([from, to]) => issueToken(from, to, '1')],
+  ['is frozen', 'agent_not_active', ([from]) => setStatus(from, 1, 'frozen')],
+] as const satisfies [string, string, (agents: [string, string]) => object][]
+
+test.skipIf(t.db.kind !== 'pg').each(rivals)(
+  'a batch that drew its number before an account %s in another one stands behind it in the ledger (%s)',
+  async (_what, code, rival) => {
+    const { agents, gate } = await openTwin(true)
+    const [from, to, third] = agents as [string, string, string]
+    await post(gate, transfer(from, to, '0.1'))
+    const locked = Promise.withResolvers<number>()
+    const waits = Promise.withResolvers<void>()
+    const rivalDone = t.db.transaction(async (tx) => {
+      const [session] = await tx.query<{ pid: number }>('select pg_backend_pid() as pid')
+      await tx.query('select from teg.accounts a where a.id = $1::uuid for update', [from])
+      locked.resolve(session?.pid as number)
+      await waits.promise
+      const db = withMethods(t.db, { query: (text, params) => tx.query(text, params) })
+      const other = openGate({ db, clock: t.clock, newId: newAgent, log: silentLog })
+      expect((await post(other, rival([from, third]))).ok).toBe(true)
+      const [row] = await tx.query<{ last: bigint }>('select s.last_value as last from teg.ledger_seq s')
+      return row?.last as bigint
+    })
+    const pid = await locked.promise
+    const waiting = post(gate, transfer(from, to, '2'))
+    await expect
+      .poll(() =>
+        t.db.query('select from pg_stat_activity s where $1 = any (pg_blocking_pids(s.pid))', [pid]),
+      )
+      .toHaveLength(1)
+    waits.resolve()
+    const last = await rivalDone
+    const outcome = await waiting
+    expect(outcome.error?.code ?? 'ok').toBe(code)
+    const [row] = await t.db.query<{ seq: bigint }>(
+      'select max(m.seq) as seq from teg.transfers m where m.from_agent = $1::uuid',
+      [from],
+    )
+    expect(row?.seq).toBe(last + 5000n)
+    expect(await findFaults(t.db)).toEqual([])
+  },
+)
+
+test('a payee whose account is nearly full is paid only what it can take', async () => {
+  const { agents, gate } = await openTwin(true)
+  const [from, to] = agents as [string, string]
+  await post(gate, transfer(from, to, '0.1'))
+  const stake = (text: string) => t.db.query(`update teg.accounts set staked = ${text} where id = $1`, [to])
+  await stake('9223372036854775807 - balance - 1000000')
+  try {
+    expect((await post(gate, transfer(from, to, '1.000001'))).error?.code).toBe('amount_out_of_range')
+    expect((await post(gate, transfer(from, to, '1'))).ok).toBe(true)
+  } finally {
+    await stake('0')
+  }
+  expect(await t.available(to)).toBe('6.0945')
+  expect(await findFaults(t.db)).toEqual([])
+})
+
+test('an unknown payee takes the long way and leaves nothing of the short one', async () => {
+  const { agents, gate } = await openTwin(true)
+  const [from, to] = agents as [string, string]
+  calls.short = calls.long = 0
+  const outcomes = await gate.post(
+    [transfer(from, to, '1'), transfer(from, newAgent(), '1')].map((command) => Command.parse(command)),
+  )
+  expect(outcomes.map(({ error }) => error?.code ?? 'ok')).toEqual(['ok', 'agent_not_found'])
+  expect(calls).toEqual({ short: 1, long: 1 })
+  expect(await t.available(from)).toBe('4')
+  expect(await findFaults(t.db)).toEqual([])
+})
