@@ -21,11 +21,24 @@ const pay = fc.record({
   key: fc.nat(400),
   memo: fc.option(fc.string({ maxLength: 8, unit: 'grapheme-ascii' })),
 })
+/** Of a batch that is likely to go as foreseen. */
+const calmPay = fc
+  .record({
+    from: fc.nat(AGENTS - 1),
+    step: fc.integer({ min: 1, max: AGENTS - 1 }),
+    amount: fc.integer({ min: 100, max: 30_000 }),
+    key: fc.integer({ min: 401, max: 1_000_000 }),
+    memo: fc.constant<string | null>(null),
+  })
+  .map(({ from, step, ...rest }) => ({ ...rest, from, to: (from + step) % AGENTS }))
 const batches = fc.array(
   fc.record({
     /** What happens to the world before the batch. */
     before: fc.constantFrom('nothing', 'nothing', 'nothing', 'hold', 'freeze', 'thaw', 'a minute'),
-    pays: fc.array(pay, { minLength: 1, maxLength: 20 }),
+    pays: fc.oneof(
+      fc.array(pay, { minLength: 1, maxLength: 20 }),
+      fc.array(calmPay, { minLength: 1, maxLength: 20 }),
+    ),
   }),
   { minLength: 3, maxLength: 10, size: 'max' },
 )
@@ -85,7 +98,7 @@ test('batches of plain transfers have the same outcomes and leave the same rows 
   )
   // The property would be empty if the short way were never taken.
   expect(calls.short).toBeGreaterThan(RUNS)
-  expect(Math.min(went.foreseen, went.inTurn)).toBeGreaterThan(RUNS / 8)
+  expect(Math.min(went.foreseen, went.inTurn)).toBeGreaterThan(RUNS / 2)
   expect(await findFaults(t.db)).toEqual([])
 }, 120_000)
 
