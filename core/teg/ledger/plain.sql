@@ -58,7 +58,8 @@ begin
       seq = acc.seq + p_legs[u.i], last_batch = o_base
     from unnest(p_accounts) with ordinality as u(id, i)
     where acc.id = u.id and u.i = u.i + 0  -- always; so the planner expects one row of it, and begins there
-    returning acc.id, acc.no, acc.balance, acc.held, acc.seq, acc.prior_out, acc.prior_in, acc.did
+    returning acc.id, acc.no, acc.balance, acc.held, acc.seq, acc.prior_out, acc.prior_in,
+      case when want_dids then acc.did end as did
   )
   select array_agg(l.id), array_agg(l.no), array_agg(l.balance), array_agg(l.seq), array_agg(l.prior_out), array_agg(l.prior_in),
     coalesce(max(l.held), 0) > 0, array_agg(l.did) filter (where want_dids)
