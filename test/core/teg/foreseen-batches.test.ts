@@ -65,6 +65,30 @@ test('what a payee gets first can be spent later in the batch; one refused trans
   expect(await findFaults(t.db)).toEqual([])
 })
 
+test('what is held can not be foreseen as paid; a payer with holds is told what it has left beside them', async () => {
+  const { agents, gate } = await openTwin(true)
+  const [from, to] = agents as [string, string]
+  await post(gate, transfer(from, to, '0.1'))
+  expect((await post(gate, issueToken(from, to, '2'))).ok).toBe(true)
+  Object.assign(went, { foreseen: 0, inTurn: 0 })
+  expect((await post(gate, transfer(from, to, '3'))).error?.code).toBe('insufficient_funds')
+  expect(went).toEqual({ foreseen: 0, inTurn: 1 })
+  // What it gets first in the batch it can spend, and the sum of its balance would bear more than that.
+  const outcomes = await gate.post(
+    [transfer(from, to, '2.9'), transfer(from, to, '0.5'), transfer(to, from, '1')].map((command) =>
+      Command.parse(command),
+    ),
+  )
+  expect(outcomes.map(({ error, transfer: done }) => error?.code ?? done?.balance_after)).toEqual([
+    '0',
+    'insufficient_funds',
+    '6.985',
+  ])
+  expect((await post(gate, transfer(from, to, '0.5'))).transfer).toMatchObject({ balance_after: '0.495' })
+  expect(went).toEqual({ foreseen: 1, inTurn: 2 })
+  expect(await findFaults(t.db)).toEqual([])
+})
+
 const rivals = [
   ['pays', 'ok', ([from, to]) => transfer(from, to, '1')],
   ['holds funds', 'ok', ([from, to]) => issueToken(from, to, '1')],

@@ -54,7 +54,7 @@ export interface KillWorld {
   stop(): Promise<void>
 }
 
-/** Starts a server, a TEG, and a registry of two workers; the agents are funded. */
+/** Starts a server, a TEG, and a registry of three workers; the agents are funded. */
 export async function startKillWorld(seed: number): Promise<KillWorld> {
   const random = seededRandom(seed)
   const server = await startPostgres()
@@ -62,7 +62,7 @@ export async function startKillWorld(seed: number): Promise<KillWorld> {
   const pair = await startPair({
     registryUrl: url,
     tegUrl: url,
-    env: { registry: { HOST_WORKERS: '2' } },
+    env: { registry: { HOST_WORKERS: '3' } },
   }).catch(async (error) => {
     await server.stop()
     throw error
@@ -209,8 +209,10 @@ export async function startKillWorld(seed: number): Promise<KillWorld> {
         await wait(random() * 300)
         return pair.restart('teg')
       case 'worker': {
-        const workers = childrenOf(pair.member('registry').pid)
-        return killProcess(workers[Math.floor(random() * workers.length)])
+        // Not the oldest: a host of which no worker lasts ends itself, as it should.
+        const workers = childrenOf(pair.member('registry').pid).sort((a, b) => a - b)
+        if (workers.length < 2) return
+        return killProcess(workers[1 + Math.floor(random() * (workers.length - 1))])
       }
     }
   }
