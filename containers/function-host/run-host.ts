@@ -3,6 +3,7 @@ import cluster from 'node:cluster'
 import { flushCompileCache } from 'node:module'
 import { type Config, ConfigError, readConfig } from '#core/platform/config.ts'
 import { type Log, openLog } from '#core/platform/log.ts'
+import { ListenError } from '#core/runtime/to-node.ts'
 import { checkEnvironment, runWorkers } from './run-workers.ts'
 import type { Host } from './start-host.ts'
 import { joinPrimary } from './workers/join-primary.ts'
@@ -13,7 +14,9 @@ export function runHost(): Promise<void> {
     const words =
       error instanceof ConfigError
         ? error.message
-        : `Ninefold could not start: ${(error as Error).stack ?? error}`
+        : error instanceof ListenError
+          ? `Ninefold could not start: ${error.message}`
+          : `Ninefold could not start: ${(error as Error).stack ?? error}`
     process.stderr.write(`${words}\n`)
     process.exit(1)
   })

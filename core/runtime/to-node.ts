@@ -101,12 +101,27 @@ class NodeFacts implements RequestFacts {
   }
 }
 
-/** Starts listening. @returns the port */
+const UNUSABLE = new Map([
+  ['EADDRINUSE', 'is taken by another program: stop that, or set another port'],
+  ['EACCES', 'may not be used by this user: set one above 1023'],
+  ['EADDRNOTAVAIL', 'can not be had: this machine has no such address (BIND_ADDRESS)'],
+])
+
+/** A port cannot be had; the message says which and what to do. */
+export class ListenError extends Error {}
+
+/** Starts listening. @returns the port @throws ListenError when the port is taken or may not be used */
 export function listen(server: Server, port: number, address: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    const refuse = (error: NodeJS.ErrnoException) => {
+      const why = UNUSABLE.get(error.code ?? '')
+      reject(
+        why ? new ListenError(`Port ${port} on ${address} ${why} (${error.code}).`, { cause: error }) : error,
+      )
+    }
+    server.once('error', refuse)
     server.listen(port, address, () => {
-      server.removeListener('error', reject)
+      server.removeListener('error', refuse)
       const bound = server.address()
       resolve(typeof bound === 'object' && bound ? bound.port : port)
     })

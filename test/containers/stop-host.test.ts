@@ -23,6 +23,20 @@ test('a single process says that SIGHUP is not for it, and serves on', async () 
   expect((await get('/livez')).status).toBe(200)
 })
 
+test('a host whose port is taken says so, without a stack', async () => {
+  const other = dataFolder()
+  try {
+    const port = new URL(host.url).port
+    const started = startProcess(other.path, await freePort(), { METRICS_PORT: port })
+    await expect(started).rejects.toThrow(
+      `Ninefold could not start: Port ${port} on 127.0.0.1 is taken by another program: stop that, or set another port (EADDRINUSE).\n`,
+    )
+    await expect(started).rejects.not.toThrow(/ {4}at /)
+  } finally {
+    other.remove()
+  }
+})
+
 test('SIGTERM: readyz is 503 at once, all else is answered with Connection: close over old and new connections; then exit 0', async () => {
   expect((await get('/readyz')).headers.connection).toBe('keep-alive')
   const ended = host.stop('SIGTERM')
