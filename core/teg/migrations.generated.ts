@@ -560,7 +560,8 @@ where not exists (select from teg.accounts) and not exists (select from teg.move
 ` },
   { name: "0060-last-batch.sql", sql: `-- What the gate's short way writes an account by before it has judged: the batch that changed it last, and the ends of its two
 -- chains before that (each less than 0 where what was foreseen did not hold: -1 less the end). Of the last batch of the short
--- way only; nobody else reads them. An older process, which would not note the batch, no longer finds its functions.
+-- way only; nobody else reads them. An older process, which would not note the batch, no longer finds its functions; of one
+-- whose call waits for these locks, the ends of the chains tell.
 lock table teg.accounts, teg.moves in access exclusive mode;
 drop function if exists teg.apply_commands;
 drop function if exists teg.apply_transfers;
@@ -1162,13 +1163,14 @@ end $$;
 -- repeated keys. It judges and writes as teg.apply_commands does (a property test compares them) and asks nothing that such
 -- a batch does not need. The caller foresees that every transfer is done and what the accounts gain by it; each account is
 -- locked, judged and changed by one update. Only where something did not hold, in-turn.sql takes it back and judges one
--- transfer after the other. A known key fails the batch on moves_idem; where more must be looked at, it fails with NF002.
--- Nothing has happened in both cases, and the caller takes the long way. Repeatable.
+-- transfer after the other. A known key fails the batch on moves_idem, holds that are due with NF002; an account that is not
+-- there gives null in o_base. Nothing has happened in these cases, and the caller takes the long way. Repeatable.
 drop function if exists teg.apply_transfers;
 create function teg.apply_transfers(
   p_now timestamptz,        -- null: the database's clock, read after the locks
   p_by_time boolean,        -- the kind of digests in p_idem (digest-key.ts): NF001 when it is not this ledger's
-  p_snapshot bigint,        -- the fee snapshot that was foreseen; null: nothing was, and what tells of it is empty or 0
+  p_snapshot bigint, p_ppm integer,  -- the fee snapshot and its rate that were foreseen; null: nothing was, and what tells of
+                            -- it is empty or 0
   p_accounts uuid[],        -- payers and payees, ascending and distinct
   -- By account: what it gains in all, what it must have available before, its legs, and which transfer is the last that it
   -- pays and that it is paid (from 0; none: far below 0).
@@ -1201,37 +1203,43 @@ declare
   n constant integer := cardinality(p_from);
   -- No batch of which something is foreseen moves more than 2^53: below it every account has room.
   room constant bigint := 9223372036854775807 - 9007199254740992;
-  want_dids constant boolean := cardinality(p_unnamed) > 0;
-  v_ids uuid[]; v_nos integer[]; v_seq bigint[]; v_out bigint[]; v_in bigint[]; v_dids text[];
-  v_holds boolean; v_due boolean; v_by_time boolean; v_fees bigint := p_fees; v_done integer := n;
+  v_ids uuid[]; v_nos integer[]; v_seq bigint[]; v_out bigint[]; v_in bigint[]; v_holds boolean; v_by_time boolean;
+  v_fees bigint := p_fees; v_done integer := n;
 begin
+  -- Accounts and their dids stay for ever: one whose did is known is there.
+  if cardinality(p_unnamed) > 0 then
+    select array_agg(acc.did order by u.i) into o_dids
+    from unnest(p_unnamed) with ordinality as u(place, i) left join teg.accounts acc on acc.id = p_accounts[u.place];
+    if array_position(o_dids, null) > 0 then
+      return;
+    end if;
+  end if;
   -- The number is drawn before the locks: an account that has had a higher one since makes the batch draw another.
   o_base := nextval('teg.ledger_seq');
   with changed as (
     update teg.accounts acc set
       balance = case when acc.status = 1 and acc.balance - acc.held >= p_need[u.i]
-          and acc.balance + acc.staked + acc.unbonding <= room then acc.balance + p_gain[u.i] else acc.balance end,
+          and acc.balance <= room - acc.staked - acc.unbonding then acc.balance + p_gain[u.i] else acc.balance end,
       prior_out = case when acc.status = 1 and acc.balance - acc.held >= p_need[u.i]
-          and acc.balance + acc.staked + acc.unbonding <= room then acc.last_out else -1 - acc.last_out end,
-      prior_in = case when acc.last_batch < o_base then acc.last_in else -1 - acc.last_in end,
+          and acc.balance <= room - acc.staked - acc.unbonding then acc.last_out else -1 - acc.last_out end,
+      prior_in = case when greatest(acc.last_batch, acc.last_out, acc.last_in) < o_base then acc.last_in else -1 - acc.last_in end,
       last_out = greatest(acc.last_out, o_base + p_last_out[u.i]), last_in = greatest(acc.last_in, o_base + p_last_in[u.i]),
       seq = acc.seq + p_legs[u.i], last_batch = o_base
     from unnest(p_accounts) with ordinality as u(id, i)
     where acc.id = u.id and u.i = u.i + 0  -- always; so the planner expects one row of it, and begins there
-    returning acc.id, acc.no, acc.balance, acc.held, acc.seq, acc.prior_out, acc.prior_in,
-      case when want_dids then acc.did end as did
+    returning acc.id, acc.no, acc.balance, acc.held, acc.seq, acc.prior_out, acc.prior_in
   )
   select array_agg(l.id), array_agg(l.no), array_agg(l.balance), array_agg(l.seq), array_agg(l.prior_out), array_agg(l.prior_in),
-    coalesce(max(l.held), 0) > 0, array_agg(l.did) filter (where want_dids)
-  into v_ids, v_nos, o_after, v_seq, v_out, v_in, v_holds, v_dids from changed l;
+    coalesce(max(l.held), 0) > 0
+  into v_ids, v_nos, o_after, v_seq, v_out, v_in, v_holds from changed l;
   -- All are there, and they were locked in ascending id order: else two batches could wait for each other.
   if v_ids is distinct from p_accounts then
-    raise exception 'teg.accounts: not all are there' using errcode = 'NF002';
+    raise exception 'teg.accounts: not all were taken, or not in their order' using errcode = 'NF002';
   end if;
   o_at := coalesce(p_now, clock_timestamp());
   if v_holds then
-    select exists (select from teg.open_tokens k where k.payer = any (p_accounts) and k.expires_at <= o_at) into v_due;
-    if v_due then raise exception 'teg.open_tokens: some are due' using errcode = 'NF002'; end if;
+    perform from unnest(p_from) as u(place) join teg.open_tokens k on k.payer = p_accounts[u.place] where k.expires_at <= o_at limit 1;
+    if found then raise exception 'teg.open_tokens: some are due' using errcode = 'NF002'; end if;
     select array_agg(l.held) into o_after_held
     from (select acc.held from teg.accounts acc where acc.id = any (p_accounts) order by acc.id) l;
   end if;
@@ -1239,7 +1247,10 @@ begin
   from teg.fee_snapshots s order by s.settings_version desc limit 1;
   if v_by_time <> p_by_time then raise exception 'teg.meta: keys have other digests here' using errcode = 'NF001'; end if;
 
-  if o_snapshot = p_snapshot and not 0 > any (v_out) and not 0 > any (v_in) then
+  if o_snapshot = p_snapshot and o_ppm = p_ppm and not 0 > any (v_out) and not 0 > any (v_in) then
+    if (select sum(g) from unnest(p_gain) g) + p_fees <> 0 or (select sum(f) from unnest(p_fee) f) <> p_fees then
+      raise exception 'teg.accounts: what was foreseen does not sum to zero' using errcode = 'data_corrupted';
+    end if;
     insert into teg.moves (seq, idem, request_hash, amount, fee, from_seq, from_balance, to_seq, to_balance, created_at, from_no,
       to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, from_prev, to_prev)
     select o_base - 1 + c.i, p_idem[c.i], p_hash[c.i], p_amount[c.i], p_fee[c.i], v_seq[c.a] - p_from_after[c.i],
@@ -1254,9 +1265,6 @@ begin
     into o_base, o_fee, o_balance, o_held, o_code, o_detail, v_fees, v_done
     from teg.transfer_in_turn(case when 0 > any (v_in) then nextval('teg.ledger_seq') else o_base end, o_at, o_snapshot, o_ppm,
       p_accounts, p_gain, p_legs, p_from, p_to, p_amount, p_idem, p_hash, p_memo, p_reference) j;
-  end if;
-  if want_dids then
-    o_dids := (select array_agg(v_dids[u.place] order by u.i) from unnest(p_unnamed) with ordinality as u(place, i));
   end if;
   if v_done = 0 then
     return;

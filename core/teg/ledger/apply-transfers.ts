@@ -10,9 +10,9 @@ import { idMakerOf } from './rules.ts'
 
 /** Dids remembered by a process, which never change; the oldest are forgotten beyond it. */
 const REMEMBERED_MAX = 100_000
-/** SQLSTATE of a batch of which more must be looked at than the short way does. */
+/** SQLSTATE of a batch of which more must be looked at than the short way does: a payer has holds that are due. */
 const LOOK_CLOSER = 'NF002'
-/** Batches that take the long way after one that failed on the short: repeats come in swarms, and each is done twice. */
+/** Batches that take the long way after a known key: repeats come in swarms, and each costs a batch that is done twice. */
 const DETOUR_MIN = 8
 const DETOUR_MAX = 256
 
@@ -43,6 +43,7 @@ export function makeShortWay(): ShortWay {
     const unnamed = names.flatMap((name, i) => (name === undefined ? i + 1 : []))
     try {
       const row = await applyPlain(db, time, digestKey.byTime, batch, unnamed)
+      if (row.o_base === null) return null
       rate = { snapshot: row.o_snapshot, ppm: row.o_ppm }
       nextDetour = Math.max(DETOUR_MIN, nextDetour >> 1)
       for (const [i, place] of unnamed.entries()) {
@@ -53,7 +54,8 @@ export function makeShortWay(): ShortWay {
       forgetOldest(dids)
       return showOutcomes(commands, batch, row, names as string[])
     } catch (error) {
-      if (!violates(error, 'moves_idem') && (error as { code?: string }).code !== LOOK_CLOSER) throw error
+      if ((error as { code?: string }).code === LOOK_CLOSER) return null
+      if (!violates(error, 'moves_idem')) throw error
       detour = nextDetour
       nextDetour = Math.min(DETOUR_MAX, nextDetour * 2)
       return null

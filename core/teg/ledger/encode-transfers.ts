@@ -26,9 +26,9 @@ export interface PlainBatch {
   /** Empty: none has one. */
   readonly memo: readonly (string | null)[]
   readonly reference: readonly (string | null)[]
-  /** The fee snapshot by which it was foreseen what the accounts gain; null: nothing is foreseen. */
-  readonly snapshot: bigint | null
+  /** What the accounts gain, and the rate by which that was foreseen; null: nothing is foreseen. */
   readonly foresight: Foresight | null
+  readonly rate: KnownRate | null
 }
 
 /** Encodes a batch; null when two of them have the same key. */
@@ -54,7 +54,7 @@ export function encodeTransfers(
     to,
     amount,
     foresight,
-    snapshot: foresight && (rate as KnownRate).snapshot,
+    rate: foresight && (rate as KnownRate),
     idem,
     hash: commands.map((command) => hashOf(command.hash)),
     memo: commands.some(({ memo }) => memo !== null) ? commands.map(({ memo }) => memo) : [],

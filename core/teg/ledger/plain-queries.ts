@@ -6,8 +6,8 @@ import { foreseeNothing } from './foresee-transfers.ts'
 
 /** What the short way gives for a whole batch; lists of numbers as PostgreSQL writes them. */
 export interface PlainRow {
-  /** The number of the first. */
-  o_base: bigint
+  /** The number of the first; null: an account is not there, and nothing was done. */
+  o_base: bigint | null
   o_at: Date
   o_snapshot: bigint
   o_ppm: number
@@ -30,19 +30,20 @@ export async function applyPlain(
   batch: PlainBatch,
   unnamed: readonly number[],
 ): Promise<PlainRow> {
-  const { accounts, from, to, amount, idem, hash, memo, reference, snapshot } = batch
+  const { accounts, from, to, amount, idem, hash, memo, reference, rate } = batch
   const seen = batch.foresight ?? foreseeNothing(accounts.length)
   const rows = await db.query<PlainRow>(
     `select p.o_base, p.o_at, p.o_snapshot, p.o_ppm, p.o_after::text, p.o_after_held::text, p.o_fee::text, p.o_balance::text,
        p.o_held::text, p.o_code, p.o_detail, p.o_dids
-     from teg.apply_transfers($1::timestamptz, $2::boolean, $3::bigint, $4::uuid[], $5::bigint[], $6::bigint[], $7::integer[],
-       $8::bigint[], $9::bigint[], $10::integer[], $11::integer[], $12::bigint[], $13::bigint[], $14::uuid[], $15::bigint[],
-       $16::text[], $17::text[], $18::bigint[], $19::bigint[], $20::integer[], $21::integer[], $22::integer[], $23::integer[],
-       $24::bigint, $25::integer[]) p`,
+     from teg.apply_transfers($1::timestamptz, $2::boolean, $3::bigint, $4::integer, $5::uuid[], $6::bigint[], $7::bigint[],
+       $8::integer[], $9::bigint[], $10::bigint[], $11::integer[], $12::integer[], $13::bigint[], $14::bigint[], $15::uuid[],
+       $16::bigint[], $17::text[], $18::text[], $19::bigint[], $20::bigint[], $21::integer[], $22::integer[], $23::integer[],
+       $24::integer[], $25::bigint, $26::integer[]) p`,
     [
       time,
       byTime,
-      batch.foresight && snapshot,
+      rate?.snapshot ?? null,
+      rate?.ppm ?? null,
       packUuids(accounts),
       packWholes(seen.gain),
       packWholes(seen.need),

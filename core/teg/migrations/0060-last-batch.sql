@@ -1,6 +1,7 @@
 -- What the gate's short way writes an account by before it has judged: the batch that changed it last, and the ends of its two
 -- chains before that (each less than 0 where what was foreseen did not hold: -1 less the end). Of the last batch of the short
--- way only; nobody else reads them. An older process, which would not note the batch, no longer finds its functions.
+-- way only; nobody else reads them. An older process, which would not note the batch, no longer finds its functions; of one
+-- whose call waits for these locks, the ends of the chains tell.
 lock table teg.accounts, teg.moves in access exclusive mode;
 drop function if exists teg.apply_commands;
 drop function if exists teg.apply_transfers;

@@ -89,15 +89,24 @@ test('what is held can not be foreseen as paid; a payer with holds is told what 
   expect(await findFaults(t.db)).toEqual([])
 })
 
+type Pair = readonly [string, string]
+const pays = ([from, to]: Pair, amount: string) => transfer(from, to, amount)
+const isPaid = ([to, from]: Pair, amount: string) => transfer(from, to, amount)
+const holds = ([from, to]: Pair) => issueToken(from, to, '1')
+const freezes = ([agent]: Pair) => setStatus(agent, 1, 'frozen')
 const rivals = [
-  ['pays', 'ok', ([from, to]) => transfer(from, to, '1')],
-  ['holds funds', 'ok', ([from, to]) => issueToken(from, to, '1')],
-  ['is frozen', 'agent_not_active', ([from]) => setStatus(from, 1, 'frozen')],
-] as const satisfies [string, string, (agents: [string, string]) => object][]
+  ['pays', 'ok', 'pays', pays, pays],
+  ['pays', 'ok', 'is paid', pays, isPaid],
+  ['is paid', 'ok', 'pays', isPaid, pays],
+  ['is paid', 'ok', 'is paid', isPaid, isPaid],
+  ['pays', 'ok', 'holds funds', pays, holds],
+  ['pays', 'agent_not_active', 'is frozen', pays, freezes],
+  ['is paid', 'agent_not_active', 'is frozen', isPaid, freezes],
+] as const satisfies [string, string, string, typeof pays, (pair: Pair, amount: string) => object][]
 
 test.skipIf(t.db.kind !== 'pg').each(rivals)(
-  'a batch that drew its number before an account %s in another one stands behind it in the ledger (%s)',
-  async (_what, code, rival) => {
+  'a batch in which an account %s (%s) and that drew its number before it %s in another stands behind that in the ledger',
+  async (_mine, code, _others, mine, rival) => {
     const { agents, gate } = await openTwin(true)
     const [from, to, third] = agents as [string, string, string]
     await post(gate, transfer(from, to, '0.1'))
@@ -110,12 +119,12 @@ test.skipIf(t.db.kind !== 'pg').each(rivals)(
       await waits.promise
       const db = withMethods(t.db, { query: (text, params) => tx.query(text, params) })
       const other = openGate({ db, clock: t.clock, newId: newAgent, log: silentLog })
-      expect((await post(other, rival([from, third]))).ok).toBe(true)
+      expect((await post(other, rival([from, third], '1'))).ok).toBe(true)
       const [row] = await tx.query<{ last: bigint }>('select s.last_value as last from teg.ledger_seq s')
       return row?.last as bigint
     })
     const pid = await locked.promise
-    const waiting = post(gate, transfer(from, to, '2'))
+    const waiting = post(gate, mine([from, to], '2'))
     await expect
       .poll(() =>
         t.db.query('select from pg_stat_activity s where $1 = any (pg_blocking_pids(s.pid))', [pid]),
@@ -126,8 +135,8 @@ test.skipIf(t.db.kind !== 'pg').each(rivals)(
     const outcome = await waiting
     expect(outcome.error?.code ?? 'ok').toBe(code)
     const [row] = await t.db.query<{ seq: bigint }>(
-      'select max(m.seq) as seq from teg.transfers m where m.from_agent = $1::uuid',
-      [from],
+      'select max(m.seq) as seq from teg.transfers m where array[m.from_agent, m.to_agent] = $1::uuid[]',
+      [mine([from, to], '2')].map(({ from_agent, to_agent }) => [from_agent, to_agent]),
     )
     expect(row?.seq).toBe(last + 5000n)
     expect(await findFaults(t.db)).toEqual([])
@@ -150,7 +159,7 @@ test('a payee whose account is nearly full is paid only what it can take', async
   expect(await findFaults(t.db)).toEqual([])
 })
 
-test('an unknown payee takes the long way and leaves nothing of the short one', async () => {
+test('a batch with an unknown payee takes the long way, and the next one the short', async () => {
   const { agents, gate } = await openTwin(true)
   const [from, to] = agents as [string, string]
   calls.short = calls.long = 0
@@ -159,6 +168,22 @@ test('an unknown payee takes the long way and leaves nothing of the short one', 
   )
   expect(outcomes.map(({ error }) => error?.code ?? 'ok')).toEqual(['ok', 'agent_not_found'])
   expect(calls).toEqual({ short: 1, long: 1 })
-  expect(await t.available(from)).toBe('4')
+  expect((await post(gate, transfer(from, to, '1'))).ok).toBe(true)
+  expect(calls).toEqual({ short: 2, long: 1 })
+  expect(await t.available(from)).toBe('3')
+  expect(await findFaults(t.db)).toEqual([])
+})
+
+test('holds that are due send the batch of their payer on the long way, not one that pays to it', async () => {
+  const { agents, gate } = await openTwin(true)
+  const [from, to] = agents as [string, string]
+  expect((await post(gate, issueToken(from, to, '1', { expires_in: 60 }))).ok).toBe(true)
+  t.clock.advance(61_000)
+  calls.short = calls.long = 0
+  expect((await post(gate, transfer(to, from, '1'))).ok).toBe(true)
+  expect(calls).toEqual({ short: 1, long: 0 })
+  expect((await post(gate, transfer(from, to, '5.5'))).transfer?.balance_after).toBe('0.495')
+  expect((await post(gate, transfer(from, to, '0.1'))).transfer?.balance_after).toBe('0.395')
+  expect(calls).toEqual({ short: 3, long: 1 })
   expect(await findFaults(t.db)).toEqual([])
 })
