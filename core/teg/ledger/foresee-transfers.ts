@@ -21,7 +21,6 @@ export interface Foresight {
   readonly toAfter: Int32Array
   readonly fromPrev: Int32Array
   readonly toPrev: Int32Array
-  readonly fees: number
 }
 
 const MICRO = 1_000_000
@@ -69,7 +68,6 @@ export function foreseeTransfers(
     if (sum > Number.MAX_SAFE_INTEGER) return null
     const fee = feeOfNumber(amount, ppm)
     seen.fee[i] = fee
-    seen.fees += fee
     const payer = (gain[a] as number) - amount
     const payee = (gain[b] as number) + amount - fee
     gain[a] = payer
@@ -115,6 +113,5 @@ export function foreseeNothing(accounts: number) {
     toAfter: noPlaces,
     fromPrev: noPlaces,
     toPrev: noPlaces,
-    fees: 0,
   }
 }

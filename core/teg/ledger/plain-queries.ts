@@ -38,7 +38,7 @@ export async function applyPlain(
      from teg.apply_transfers($1::timestamptz, $2::boolean, $3::bigint, $4::integer, $5::uuid[], $6::bigint[], $7::bigint[],
        $8::integer[], $9::bigint[], $10::bigint[], $11::integer[], $12::integer[], $13::bigint[], $14::bigint[], $15::uuid[],
        $16::bigint[], $17::text[], $18::text[], $19::bigint[], $20::bigint[], $21::integer[], $22::integer[], $23::integer[],
-       $24::integer[], $25::bigint, $26::integer[]) p`,
+       $24::integer[], $25::integer[]) p`,
     [
       time,
       byTime,
@@ -64,7 +64,6 @@ export async function applyPlain(
       packIntegers(seen.toAfter),
       packIntegers(seen.fromPrev),
       packIntegers(seen.toPrev),
-      seen.fees,
       packIntegers(unnamed),
     ],
     { keep: 'apply_transfers' },
