@@ -8,3 +8,5 @@ drop function if exists teg.apply_transfers;
 drop function if exists teg.write_accounts;
 alter table teg.accounts add column last_batch bigint not null default 0, add column prior_out bigint not null default 0,
   add column prior_in bigint not null default 0;
+-- Each look at an account clears its page of old versions, and looks at every row on it: a third less of them on new pages.
+alter table teg.accounts set (fillfactor = 35);
