@@ -912,9 +912,7 @@ create function teg.transfer_in_turn(
   p_accounts uuid[],        -- ascending and distinct, locked
   p_gain bigint[], p_legs integer[],           -- what was foreseen of them
   p_from integer[], p_to integer[], p_amount bigint[], p_idem uuid[], p_hash bigint[], p_memo text[], p_reference text[],
-  out o_base bigint,
   out o_fee bigint[], out o_balance bigint[],  -- by transfer: null for a refused one; the payer's balance after it
-  out o_held bigint[],                         -- the payer's holds at that moment; null: none has any
   out o_code text[], out o_detail text[],      -- null: none was refused
   out o_fees bigint, out o_done integer        -- the sum of the fees, and how many were not refused
 )
@@ -943,21 +941,19 @@ begin
       case when acc.prior_in < 0 then -1 - acc.prior_in else acc.prior_in end as last_in, acc.status
     from unnest(p_accounts, p_gain, p_legs) with ordinality as u(id, gain, legs, place)
     join teg.accounts acc on acc.id = u.id order by u.place) l;
-  o_base := p_base; o_fees := 0; o_done := n; o_fee := r_from_seq; o_balance := r_from_seq;
-  if 0 < any (v_held) then o_held := r_from_seq; end if;
+  o_fees := 0; o_done := n; o_fee := r_from_seq; o_balance := r_from_seq;
 
   for i in 1 .. n loop
     v_number := v_number + 1;
     a := p_from[i]; b := p_to[i]; amount := p_amount[i]; payer := v_balance[a]; payee := v_balance[b];
     if amount >= 100 and amount <= amount_max and amount <= payer - v_held[a] and a <> b and v_status[a] = 1 and v_status[b] = 1
         and payee <= v_room[b] - amount then
-      fee := greatest(1, (amount / 1000000) * p_ppm + ((amount % 1000000) * p_ppm + 999999) / 1000000);
+      fee := teg.fee_of(amount, p_ppm);
       payer := payer - amount; payee := payee + (amount - fee); o_fees := o_fees + fee;
       v_balance[a] := payer; v_balance[b] := payee; o_fee[i] := fee; o_balance[i] := payer; r_to_balance[i] := payee;
       step := v_seq[a] + 1; v_seq[a] := step; r_from_seq[i] := step;
       step := v_seq[b] + 1; v_seq[b] := step; r_to_seq[i] := step;
       r_from_prev[i] := v_out[a]; v_out[a] := v_number; r_to_prev[i] := v_in[b]; v_in[b] := v_number;
-      if v_held[a] > 0 then o_held[i] := v_held[a]; end if;
     else
       verdict := teg.judge_amount(amount);
       if verdict is null then verdict := teg.judge_parties(true, a = b, v_status[a], v_status[b]); end if;
@@ -975,7 +971,8 @@ begin
   select p_base - 1 + c.i, p_idem[c.i], p_hash[c.i], p_amount[c.i], coalesce(o_fee[c.i], 0), r_from_seq[c.i], o_balance[c.i],
     r_to_seq[c.i], r_to_balance[c.i], p_at, v_nos[p_from[c.i]], v_nos[p_to[c.i]],
     case when r_to_seq[c.i] is null then 0 else p_ppm end, case when r_to_seq[c.i] is not null then p_snapshot end, 'transfer',
-    o_held[c.i], p_memo[c.i], p_reference[c.i], o_code[c.i], o_detail[c.i], r_from_prev[c.i], r_to_prev[c.i]
+    case when r_to_seq[c.i] is not null then nullif(v_held[p_from[c.i]], 0) end, p_memo[c.i], p_reference[c.i], o_code[c.i],
+    o_detail[c.i], r_from_prev[c.i], r_to_prev[c.i]
   from generate_series(1, n) as c(i);
   update teg.accounts acc
   set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, last_batch = p_base
@@ -1186,10 +1183,9 @@ create function teg.apply_transfers(
   p_unnamed integer[],      -- places of accounts whose did the caller does not know
   out o_base bigint,        -- the number of the first
   out o_at timestamptz, out o_snapshot bigint, out o_ppm integer,
+  out o_held bigint[],      -- by account: its holds, which no transfer changes; null: none has any
   out o_after bigint[],     -- by account: its balance after the batch; null: what follows tells of each transfer instead
-  out o_after_held bigint[],                   -- by account: its holds; null: none has any
   out o_fee bigint[], out o_balance bigint[],  -- by transfer: null for a refused one; the payer's balance after it
-  out o_held bigint[],                         -- the payer's holds at that moment; null: none has any
   out o_code text[], out o_detail text[],      -- null: none was refused
   out o_dids text[]                            -- of p_unnamed
 )
@@ -1241,7 +1237,7 @@ begin
   if v_holds then
     perform from unnest(p_from) as u(place) join teg.open_tokens k on k.payer = p_accounts[u.place] where k.expires_at <= o_at limit 1;
     if found then raise exception 'teg.open_tokens: some are due' using errcode = 'NF002'; end if;
-    select array_agg(l.held) into o_after_held
+    select array_agg(l.held) into o_held
     from (select acc.held from teg.accounts acc where acc.id = any (p_accounts) order by acc.id) l;
   end if;
   select s.id, s.effective_ppm, (select m.keys_by_time from teg.meta m) into o_snapshot, o_ppm, v_by_time
@@ -1253,16 +1249,17 @@ begin
       to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, from_prev, to_prev)
     select o_base - 1 + c.i, p_idem[c.i], p_hash[c.i], p_amount[c.i], p_fee[c.i], v_seq[c.a] - p_from_after[c.i],
       o_after[c.a] - p_from_later[c.i], v_seq[c.b] - p_to_after[c.i], o_after[c.b] - p_to_later[c.i], o_at, v_nos[c.a],
-      v_nos[c.b], o_ppm, o_snapshot, 'transfer', nullif(o_after_held[c.a], 0), p_memo[c.i], p_reference[c.i],
+      v_nos[c.b], o_ppm, o_snapshot, 'transfer', nullif(o_held[c.a], 0), p_memo[c.i], p_reference[c.i],
       case when p_from_prev[c.i] > 0 then o_base - 1 + p_from_prev[c.i] else v_out[c.a] end,
       case when p_to_prev[c.i] > 0 then o_base - 1 + p_to_prev[c.i] else v_in[c.b] end
     from unnest(p_from, p_to) with ordinality as c(a, b, i);
   else
-    o_after := null; o_after_held := null;
-    select j.o_base, j.o_fee, j.o_balance, j.o_held, j.o_code, j.o_detail, j.o_fees, j.o_done
-    into o_base, o_fee, o_balance, o_held, o_code, o_detail, v_fees, v_done
-    from teg.transfer_in_turn(case when 0 > any (v_in) then nextval('teg.ledger_seq') else o_base end, o_at, o_snapshot, o_ppm,
-      p_accounts, p_gain, p_legs, p_from, p_to, p_amount, p_idem, p_hash, p_memo, p_reference) j;
+    o_after := null;
+    if 0 > any (v_in) then o_base := nextval('teg.ledger_seq'); end if;
+    select j.o_fee, j.o_balance, j.o_code, j.o_detail, j.o_fees, j.o_done
+    into o_fee, o_balance, o_code, o_detail, v_fees, v_done
+    from teg.transfer_in_turn(o_base, o_at, o_snapshot, o_ppm, p_accounts, p_gain, p_legs, p_from, p_to, p_amount, p_idem, p_hash,
+      p_memo, p_reference) j;
   end if;
   if v_done = 0 then
     return;

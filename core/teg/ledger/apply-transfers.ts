@@ -116,26 +116,22 @@ type Teller = (i: number) => { fee: bigint; available: bigint }
 
 /** Tells of a transfer that was not refused what was taken of it and what its payer had left. */
 function tellerOf(batch: PlainBatch, row: PlainRow): Teller {
+  const held = listOf(row.o_held)
+  const payerOf = (i: number) => (batch.from[i] as number) - 1
   if (row.o_after === null) {
     const fees = listOf(row.o_fee)
     const balances = listOf(row.o_balance)
-    const held = listOf(row.o_held)
-    return (i) => ({ fee: numberAt(fees, i), available: numberAt(balances, i) - numberAt(held, i) })
+    return (i) => ({ fee: numberAt(fees, i), available: numberAt(balances, i) - numberAt(held, payerOf(i)) })
   }
   const { fee, fromLater } = batch.foresight as Foresight
   const after = listOf(row.o_after)
-  const held = listOf(row.o_after_held)
   return (i) => {
-    const payer = (batch.from[i] as number) - 1
-    const balance = numberAt(after, payer) - BigInt(fromLater[i] as number)
-    return { fee: BigInt(fee[i] as number), available: balance - numberAt(held, payer) }
+    const balance = numberAt(after, payerOf(i)) - BigInt(fromLater[i] as number)
+    return { fee: BigInt(fee[i] as number), available: balance - numberAt(held, payerOf(i)) }
   }
 }
 
 const listOf = (text: string | null): string[] => text?.slice(1, -1).split(',') ?? []
 
 /** 0 where there is none. */
-function numberAt(list: readonly string[], i: number): bigint {
-  const text = list[i]
-  return text === undefined || text === 'NULL' ? 0n : BigInt(text)
-}
+const numberAt = (list: readonly string[], i: number): bigint => BigInt(list[i] ?? 0)

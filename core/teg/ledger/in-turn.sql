@@ -7,9 +7,7 @@ create function teg.transfer_in_turn(
   p_accounts uuid[],        -- ascending and distinct, locked
   p_gain bigint[], p_legs integer[],           -- what was foreseen of them
   p_from integer[], p_to integer[], p_amount bigint[], p_idem uuid[], p_hash bigint[], p_memo text[], p_reference text[],
-  out o_base bigint,
   out o_fee bigint[], out o_balance bigint[],  -- by transfer: null for a refused one; the payer's balance after it
-  out o_held bigint[],                         -- the payer's holds at that moment; null: none has any
   out o_code text[], out o_detail text[],      -- null: none was refused
   out o_fees bigint, out o_done integer        -- the sum of the fees, and how many were not refused
 )
@@ -38,21 +36,19 @@ begin
       case when acc.prior_in < 0 then -1 - acc.prior_in else acc.prior_in end as last_in, acc.status
     from unnest(p_accounts, p_gain, p_legs) with ordinality as u(id, gain, legs, place)
     join teg.accounts acc on acc.id = u.id order by u.place) l;
-  o_base := p_base; o_fees := 0; o_done := n; o_fee := r_from_seq; o_balance := r_from_seq;
-  if 0 < any (v_held) then o_held := r_from_seq; end if;
+  o_fees := 0; o_done := n; o_fee := r_from_seq; o_balance := r_from_seq;
 
   for i in 1 .. n loop
     v_number := v_number + 1;
     a := p_from[i]; b := p_to[i]; amount := p_amount[i]; payer := v_balance[a]; payee := v_balance[b];
     if amount >= 100 and amount <= amount_max and amount <= payer - v_held[a] and a <> b and v_status[a] = 1 and v_status[b] = 1
         and payee <= v_room[b] - amount then
-      fee := greatest(1, (amount / 1000000) * p_ppm + ((amount % 1000000) * p_ppm + 999999) / 1000000);
+      fee := teg.fee_of(amount, p_ppm);
       payer := payer - amount; payee := payee + (amount - fee); o_fees := o_fees + fee;
       v_balance[a] := payer; v_balance[b] := payee; o_fee[i] := fee; o_balance[i] := payer; r_to_balance[i] := payee;
       step := v_seq[a] + 1; v_seq[a] := step; r_from_seq[i] := step;
       step := v_seq[b] + 1; v_seq[b] := step; r_to_seq[i] := step;
       r_from_prev[i] := v_out[a]; v_out[a] := v_number; r_to_prev[i] := v_in[b]; v_in[b] := v_number;
-      if v_held[a] > 0 then o_held[i] := v_held[a]; end if;
     else
       verdict := teg.judge_amount(amount);
       if verdict is null then verdict := teg.judge_parties(true, a = b, v_status[a], v_status[b]); end if;
@@ -70,7 +66,8 @@ begin
   select p_base - 1 + c.i, p_idem[c.i], p_hash[c.i], p_amount[c.i], coalesce(o_fee[c.i], 0), r_from_seq[c.i], o_balance[c.i],
     r_to_seq[c.i], r_to_balance[c.i], p_at, v_nos[p_from[c.i]], v_nos[p_to[c.i]],
     case when r_to_seq[c.i] is null then 0 else p_ppm end, case when r_to_seq[c.i] is not null then p_snapshot end, 'transfer',
-    o_held[c.i], p_memo[c.i], p_reference[c.i], o_code[c.i], o_detail[c.i], r_from_prev[c.i], r_to_prev[c.i]
+    case when r_to_seq[c.i] is not null then nullif(v_held[p_from[c.i]], 0) end, p_memo[c.i], p_reference[c.i], o_code[c.i],
+    o_detail[c.i], r_from_prev[c.i], r_to_prev[c.i]
   from generate_series(1, n) as c(i);
   update teg.accounts acc
   set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, last_batch = p_base

@@ -11,12 +11,12 @@ export interface PlainRow {
   o_at: Date
   o_snapshot: bigint
   o_ppm: number
+  /** By account; null: none has any. */
+  o_held: string | null
   /** By account, where all went as foreseen; null: what follows tells of each transfer. */
   o_after: string | null
-  o_after_held: string | null
   o_fee: string
   o_balance: string
-  o_held: string | null
   o_code: (string | null)[] | null
   o_detail: (string | null)[] | null
   o_dids: string[] | null
@@ -33,8 +33,8 @@ export async function applyPlain(
   const { accounts, from, to, amount, idem, hash, memo, reference, rate } = batch
   const seen = batch.foresight ?? foreseeNothing(accounts.length)
   const rows = await db.query<PlainRow>(
-    `select p.o_base, p.o_at, p.o_snapshot, p.o_ppm, p.o_after::text, p.o_after_held::text, p.o_fee::text, p.o_balance::text,
-       p.o_held::text, p.o_code, p.o_detail, p.o_dids
+    `select p.o_base, p.o_at, p.o_snapshot, p.o_ppm, p.o_held::text, p.o_after::text, p.o_fee::text, p.o_balance::text,
+       p.o_code, p.o_detail, p.o_dids
      from teg.apply_transfers($1::timestamptz, $2::boolean, $3::bigint, $4::integer, $5::uuid[], $6::bigint[], $7::bigint[],
        $8::integer[], $9::bigint[], $10::bigint[], $11::integer[], $12::integer[], $13::bigint[], $14::bigint[], $15::uuid[],
        $16::bigint[], $17::text[], $18::text[], $19::bigint[], $20::bigint[], $21::integer[], $22::integer[], $23::integer[],

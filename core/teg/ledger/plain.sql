@@ -23,10 +23,9 @@ create function teg.apply_transfers(
   p_unnamed integer[],      -- places of accounts whose did the caller does not know
   out o_base bigint,        -- the number of the first
   out o_at timestamptz, out o_snapshot bigint, out o_ppm integer,
+  out o_held bigint[],      -- by account: its holds, which no transfer changes; null: none has any
   out o_after bigint[],     -- by account: its balance after the batch; null: what follows tells of each transfer instead
-  out o_after_held bigint[],                   -- by account: its holds; null: none has any
   out o_fee bigint[], out o_balance bigint[],  -- by transfer: null for a refused one; the payer's balance after it
-  out o_held bigint[],                         -- the payer's holds at that moment; null: none has any
   out o_code text[], out o_detail text[],      -- null: none was refused
   out o_dids text[]                            -- of p_unnamed
 )
@@ -78,7 +77,7 @@ begin
   if v_holds then
     perform from unnest(p_from) as u(place) join teg.open_tokens k on k.payer = p_accounts[u.place] where k.expires_at <= o_at limit 1;
     if found then raise exception 'teg.open_tokens: some are due' using errcode = 'NF002'; end if;
-    select array_agg(l.held) into o_after_held
+    select array_agg(l.held) into o_held
     from (select acc.held from teg.accounts acc where acc.id = any (p_accounts) order by acc.id) l;
   end if;
   select s.id, s.effective_ppm, (select m.keys_by_time from teg.meta m) into o_snapshot, o_ppm, v_by_time
@@ -90,16 +89,17 @@ begin
       to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, from_prev, to_prev)
     select o_base - 1 + c.i, p_idem[c.i], p_hash[c.i], p_amount[c.i], p_fee[c.i], v_seq[c.a] - p_from_after[c.i],
       o_after[c.a] - p_from_later[c.i], v_seq[c.b] - p_to_after[c.i], o_after[c.b] - p_to_later[c.i], o_at, v_nos[c.a],
-      v_nos[c.b], o_ppm, o_snapshot, 'transfer', nullif(o_after_held[c.a], 0), p_memo[c.i], p_reference[c.i],
+      v_nos[c.b], o_ppm, o_snapshot, 'transfer', nullif(o_held[c.a], 0), p_memo[c.i], p_reference[c.i],
       case when p_from_prev[c.i] > 0 then o_base - 1 + p_from_prev[c.i] else v_out[c.a] end,
       case when p_to_prev[c.i] > 0 then o_base - 1 + p_to_prev[c.i] else v_in[c.b] end
     from unnest(p_from, p_to) with ordinality as c(a, b, i);
   else
-    o_after := null; o_after_held := null;
-    select j.o_base, j.o_fee, j.o_balance, j.o_held, j.o_code, j.o_detail, j.o_fees, j.o_done
-    into o_base, o_fee, o_balance, o_held, o_code, o_detail, v_fees, v_done
-    from teg.transfer_in_turn(case when 0 > any (v_in) then nextval('teg.ledger_seq') else o_base end, o_at, o_snapshot, o_ppm,
-      p_accounts, p_gain, p_legs, p_from, p_to, p_amount, p_idem, p_hash, p_memo, p_reference) j;
+    o_after := null;
+    if 0 > any (v_in) then o_base := nextval('teg.ledger_seq'); end if;
+    select j.o_fee, j.o_balance, j.o_code, j.o_detail, j.o_fees, j.o_done
+    into o_fee, o_balance, o_code, o_detail, v_fees, v_done
+    from teg.transfer_in_turn(o_base, o_at, o_snapshot, o_ppm, p_accounts, p_gain, p_legs, p_from, p_to, p_amount, p_idem, p_hash,
+      p_memo, p_reference) j;
   end if;
   if v_done = 0 then
     return;
