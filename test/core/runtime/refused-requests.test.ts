@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import type { Context } from '#core/platform/context.ts'
+import { rowsOf } from '#core/runtime/define-function.ts'
+import { testApp } from '#test/support/app.ts'
+import { testDatabase } from '#test/support/database.ts'
+
+const { get, post } = rowsOf<Context>()
+const Thing = z.strictObject({ name: z.string() })
+const { api } = await testApp(await testDatabase(), {
+  rows: [
+    get(
+      '/things/:name',
+      { summary: 'x', callers: 'public', params: Thing, reply: Thing },
+      ({ params }) => params,
+    ),
+    post('/things/all', { summary: 'x', callers: 'public', reply: Thing }, () => ({ name: 'all' })),
+    post('/echo', { summary: 'x', callers: 'public', body: Thing, reply: Thing }, ({ body }) => body),
+  ],
+})
+
+describe('a request that no row takes', () => {
+  test('answers 405 where a literal path takes another method, also beside a parameter in its place', async () => {
+    const answer = await api.get('/test/things/all')
+    expect([answer.status, answer.body.code, answer.headers.get('allow')]).toEqual([
+      405,
+      'method_not_allowed',
+      'POST',
+    ])
+    const head = await api.raw(new Request('http://h/api/v1/test/things/all', { method: 'HEAD' }))
+    expect([head.status, head.headers.get('allow')]).toEqual([405, 'POST'])
+    expect((await api.get('/test/things/one')).body).toEqual({ name: 'one' })
+    expect((await api.post('/test/things/all')).body).toEqual({ name: 'all' })
+  })
+
+  test('answers 415 unsupported_media_type to a coded body, and says that it is read as it is', async () => {
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
+    const answer = await api.post('/test/echo', { name: 'a' }, { headers })
+    expect([answer.status, answer.body.code, answer.headers.get('accept-encoding')]).toEqual([
+      415,
+      'unsupported_media_type',
+      'identity',
+    ])
+    expect(answer.body.detail).toContain('gzip')
+    const plain = { ...headers, 'content-encoding': 'identity' }
+    expect((await api.post('/test/echo', { name: 'a' }, { headers: plain })).body).toEqual({ name: 'a' })
+  })
+})
