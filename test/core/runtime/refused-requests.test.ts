@@ -7,17 +7,17 @@ import { testDatabase } from '#test/support/database.ts'
 
 const { get, post } = rowsOf<Context>()
 const Thing = z.strictObject({ name: z.string() })
-const { api } = await testApp(await testDatabase(), {
-  rows: [
-    get(
-      '/things/:name',
-      { summary: 'x', callers: 'public', params: Thing, reply: Thing },
-      ({ params }) => params,
-    ),
-    post('/things/all', { summary: 'x', callers: 'public', reply: Thing }, () => ({ name: 'all' })),
-    post('/echo', { summary: 'x', callers: 'public', body: Thing, reply: Thing }, ({ body }) => body),
-  ],
-})
+const db = await testDatabase()
+const rows = [
+  get(
+    '/things/:name',
+    { summary: 'x', callers: 'public', params: Thing, reply: Thing },
+    ({ params }) => params,
+  ),
+  post('/things/all', { summary: 'x', callers: 'public', reply: Thing }, () => ({ name: 'all' })),
+  post('/echo', { summary: 'x', callers: 'public', body: Thing, reply: Thing }, ({ body }) => body),
+]
+const { api } = await testApp(db, { rows })
 
 describe('a request that no row takes', () => {
   test('answers 405 where a literal path takes another method, also beside a parameter in its place', async () => {
@@ -44,5 +44,20 @@ describe('a request that no row takes', () => {
     expect(answer.body.detail).toContain('gzip')
     const plain = { ...headers, 'content-encoding': 'identity' }
     expect((await api.post('/test/echo', { name: 'a' }, { headers: plain })).body).toEqual({ name: 'a' })
+  })
+
+  test('counts a bad credential for its address: guessing comes to 429, and says when to go on', async () => {
+    const limited = await testApp(db, { rows }, { perMinute: 3 })
+    const guess = (token: string) => limited.api.get('/test/things/one', { token })
+    for (const token of ['a', 'b', 'c']) {
+      const { status, headers } = await guess(token)
+      expect([status, headers.get('ratelimit-policy')]).toEqual([401, '"public";q=3;w=60'])
+    }
+    const answer = await guess('d')
+    expect([answer.status, answer.body.code]).toEqual([429, 'rate_limited'])
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect((await limited.api.get('/test/things/one')).status).toBe(429)
+    // Whoever has a good one has a quota of its own.
+    expect((await guess('dev')).status).toBe(200)
   })
 })
