@@ -1,6 +1,6 @@
 /** Payment tokens over several gates at once: one winner for each token, no deadlock, every invariant. Real lanes on a server. */
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { silentLog } from '#core/platform/log.ts'
 import { type Gate, openGate } from '#core/teg/ledger/open-gate.ts'
 import { Command, type Outcome } from '#core/wire/teg.ts'
@@ -24,14 +24,17 @@ import {
 const RUNS = Math.ceil(Number(process.env.SOAK_RUNS ?? (process.env.TEST_DATABASE_URL ? 40 : 8)) / 2)
 const t = await startTeg({ MINTING_AUTHORITY: 'teg-layer' })
 const failures: unknown[] = []
+/** The short way's word that a payer has due holds: no failure, the gate goes on by the long way, which voids them. */
+const DUE = 'teg.open_tokens: some are due'
 /** The database, with each failed statement noted: a deadlock that a retry got over must not stay unseen. */
 const watched = withMethods(t.db, {
   query: (text, params, options) =>
     t.db.query(text, params, options).catch((error) => {
-      failures.push(error)
+      if ((error as Error).message !== DUE) failures.push(error)
       throw error
     }) as never,
 })
+beforeEach(() => void failures.splice(0))
 const gates: Gate[] = [0, 1, 2].map(() =>
   openGate({ db: watched, clock: t.clock, newId: newAgent, log: silentLog, minting: true }),
 )
