@@ -1209,7 +1209,7 @@ declare
   -- No batch of which something is foreseen moves more than 2^53: below it every account has room.
   room constant bigint := 9223372036854775807 - 9007199254740992;
   v_ids uuid[]; v_nos integer[]; v_seq bigint[]; v_out bigint[]; v_in bigint[]; v_holds boolean; v_by_time boolean;
-  v_fees bigint; v_done integer := n; v_latest timestamptz;
+  v_fees bigint; v_done integer := n;
 begin
   -- Accounts and their dids stay for ever: one whose did is known is there.
   if cardinality(p_unnamed) > 0 then
@@ -1228,22 +1228,27 @@ begin
           and acc.balance <= room - acc.staked - acc.unbonding then acc.balance + p_gain[u.i] else acc.balance end,
       prior_out = case when acc.status = 1 and acc.balance - acc.held >= p_need[u.i]
           and acc.balance <= room - acc.staked - acc.unbonding then acc.last_out else -1 - acc.last_out end,
-      prior_in = case when greatest(acc.last_batch, acc.last_out, acc.last_in) < o_base then acc.last_in else -1 - acc.last_in end,
+      prior_in = case when greatest(acc.last_batch, acc.last_out, acc.last_in) < o_base and acc.last_at <= o_at then acc.last_in
+        else -1 - acc.last_in end,
       last_out = greatest(acc.last_out, o_base + p_last_out[u.i]), last_in = greatest(acc.last_in, o_base + p_last_in[u.i]),
       seq = acc.seq + p_legs[u.i], last_batch = o_base, last_at = greatest(acc.last_at, o_at)
     from unnest(p_accounts) with ordinality as u(id, i)
     where acc.id = u.id and u.i = u.i + 0  -- always; so the planner expects one row of it, and begins there
-    returning acc.id, acc.no, acc.balance, acc.held, acc.seq, acc.prior_out, acc.prior_in, acc.last_at, p_gain[u.i] as gain
+    returning acc.id, acc.no, acc.balance, acc.held, acc.seq, acc.prior_out, acc.prior_in, p_gain[u.i] as gain
   )
   select array_agg(l.id), array_agg(l.no), array_agg(l.balance), array_agg(l.seq), array_agg(l.prior_out), array_agg(l.prior_in),
-    coalesce(max(l.held), 0) > 0, -sum(l.gain), max(l.last_at)
-  into v_ids, v_nos, o_after, v_seq, v_out, v_in, v_holds, v_fees, v_latest from changed l;
+    coalesce(max(l.held), 0) > 0, -sum(l.gain)
+  into v_ids, v_nos, o_after, v_seq, v_out, v_in, v_holds, v_fees from changed l;
   -- All are there, and they were locked in ascending id order: else two batches could wait for each other.
   if v_ids is distinct from p_accounts then
     raise exception 'teg.accounts: not all were taken, or not in their order' using errcode = 'NF002';
   end if;
+  if 0 > any (v_in) then
+    o_base := nextval('teg.ledger_seq');
+    select max(acc.last_at) into o_at from teg.accounts acc where acc.id = any (p_accounts);
+  end if;
   if v_holds then
-    perform from unnest(p_from) as u(place) join teg.open_tokens k on k.payer = p_accounts[u.place] where k.expires_at <= v_latest limit 1;
+    perform from unnest(p_from) as u(place) join teg.open_tokens k on k.payer = p_accounts[u.place] where k.expires_at <= o_at limit 1;
     if found then raise exception 'teg.open_tokens: some are due' using errcode = 'NF002'; end if;
     select array_agg(l.held) into o_held
     from (select acc.held from teg.accounts acc where acc.id = any (p_accounts) order by acc.id) l;
@@ -1252,7 +1257,7 @@ begin
   from teg.fee_snapshots s order by s.settings_version desc limit 1;
   if v_by_time <> p_by_time then raise exception 'teg.meta: keys have other digests here' using errcode = 'NF001'; end if;
 
-  if o_snapshot = p_snapshot and o_ppm = p_ppm and v_latest = o_at and not 0 > any (v_out) and not 0 > any (v_in) then
+  if o_snapshot = p_snapshot and o_ppm = p_ppm and not 0 > any (v_out) and not 0 > any (v_in) then
     insert into teg.moves (seq, idem, request_hash, amount, fee, from_seq, from_balance, to_seq, to_balance, created_at, from_no,
       to_no, fee_ppm, fee_snapshot, kind, from_held, memo, reference, from_prev, to_prev)
     select o_base - 1 + c.i, p_idem[c.i], p_hash[c.i], p_amount[c.i], p_fee[c.i], v_seq[c.a] - p_from_after[c.i],
@@ -1262,8 +1267,7 @@ begin
       case when p_to_prev[c.i] > 0 then o_base - 1 + p_to_prev[c.i] else v_in[c.b] end
     from unnest(p_from, p_to) with ordinality as c(a, b, i);
   else
-    o_after := null; o_at := v_latest;
-    if 0 > any (v_in) then o_base := nextval('teg.ledger_seq'); end if;
+    o_after := null;
     select j.o_fee, j.o_balance, j.o_code, j.o_detail, j.o_fees, j.o_done
     into o_fee, o_balance, o_code, o_detail, v_fees, v_done
     from teg.transfer_in_turn(o_base, o_at, o_snapshot, o_ppm, p_accounts, p_gain, p_legs, p_from, p_to, p_amount, p_idem, p_hash,
