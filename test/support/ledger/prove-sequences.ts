@@ -17,7 +17,7 @@ export const countRuns = (embedded: number): number =>
   Number(process.env.SOAK_RUNS ?? (process.env.TEST_DATABASE_URL ? RUNS_ON_SERVER : embedded))
 
 /** Milliseconds that so many sequences may take on a busy machine, with the shrinking of one that fails. */
-export const limitOf = (runs: number): number => 60_000 + runs * 4_000
+const limitOf = (runs: number): number => 60_000 + runs * 1_500
 
 /** Options of a test of so many sequences. */
 export const during = (runs: number) => ({ timeout: limitOf(runs) + 60_000 })
