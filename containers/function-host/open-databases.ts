@@ -9,6 +9,7 @@ import { runsEventStore } from '#core/platform/event-store-config.ts'
 import type { Log } from '#core/platform/log.ts'
 import { migrations as registryMigrations } from '#core/registry/migrations.generated.ts'
 import { migrations as tegMigrations } from '#core/teg/migrations.generated.ts'
+import { claimMinting } from '#core/teg/supply/claim-minting.ts'
 import { lockFolder } from './lock-folder.ts'
 
 export interface Databases {
@@ -52,7 +53,10 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
   }
   const open = async (url: string | undefined, direct: string | undefined, schema: Schema) => {
     const db = url ? openServer(url, `ninefold-${schema}`) : await openEmbedded()
-    await applyOver(direct, db, schema, log)
+    await asOwner(direct, db, schema, async (owner) => {
+      await applyTo(owner, schema, migrationsOf[schema], log)
+      if (schema === 'teg') await claimMinting(owner, config.MINTING_AUTHORITY === 'teg-layer')
+    })
     return db
   }
   const registryDirect = config.DATABASE_URL ? config.DATABASE_DIRECT_URL : undefined
@@ -61,7 +65,9 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
     if (!runsEventStore(config)) return null
     const own = config.EVENT_STORE_DATABASE_URL
     if (own || !registry) return open(own, own && config.EVENT_STORE_DATABASE_DIRECT_URL, 'event_store')
-    await applyOver(registryDirect, registry, 'event_store', log)
+    await asOwner(registryDirect, registry, 'event_store', (owner) =>
+      applyTo(owner, 'event_store', migrationsOf.event_store, log),
+    )
     return registry
   }
   const registry = wantsRegistry ? await open(config.DATABASE_URL, registryDirect, 'registry') : null
@@ -75,11 +81,16 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
   }
 }
 
-/** Migrates over the direct address, where there is one. */
-async function applyOver(direct: string | undefined, db: Database, schema: Schema, log: Log): Promise<void> {
-  if (!direct) return applyTo(db, schema, migrationsOf[schema], log)
+/** Does what only the owner of the tables may over the direct address, where there is one. */
+async function asOwner(
+  direct: string | undefined,
+  db: Database,
+  schema: Schema,
+  work: (owner: Database) => Promise<void>,
+): Promise<void> {
+  if (!direct) return work(db)
   const own = openPg({ url: direct, max: 1, applicationName: `ninefold-${schema}-migrate` })
-  await applyTo(own, schema, migrationsOf[schema], log).finally(() => own.close())
+  await work(own).finally(() => own.close())
 }
 
 /** Migrates, waiting for a server that is still starting. */
