@@ -10,13 +10,13 @@ export interface Migration {
   readonly sql: string
 }
 
-/** Rights of roles: the last of the repeatable scripts. What another script has made anew has none until it ran again. */
-const RIGHTS = 'roles.sql'
+/** Rights of roles, `roles.sql`: the last of the repeatable scripts. What another one has made anew lacks them until it ran. */
+const isRights = (name: string) => /(^|\/)roles\.sql$/.test(name)
 
 const isRepeatable = (name: string) => !/^\d{4}-/.test(name)
 const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 /** Numbered ones by number, then repeatable ones by name, then rights. */
-const placeOf = (name: string) => `${isRepeatable(name) ? 1 : 0}${name === RIGHTS ? 1 : 0}${name}`
+const placeOf = (name: string) => `${isRepeatable(name) ? 1 : 0}${isRights(name) ? 1 : 0}${name}`
 
 /**
  * Applies what is missing under a lock that lets one process migrate at a time: each numbered script in a transaction, the
@@ -59,9 +59,9 @@ async function applyNext(tx: Transaction, schema: string, ordered: readonly Migr
     throw new Error(
       `schema ${schema} holds ${unknown.name}, which this version does not know: it is newer; upgrade`,
     )
-  const rights = ordered.find(({ name }) => name === RIGHTS)
+  const rights = ordered.find(({ name }) => isRights(name))
   const place = rights ? await readPlace(tx) : ''
-  const checksumOf = ({ name, sql }: Migration) => digest(name === RIGHTS ? `${sql}\n${place}` : sql)
+  const checksumOf = ({ name, sql }: Migration) => digest(isRights(name) ? `${sql}\n${place}` : sql)
   const pending = ordered.filter((migration) => known.get(migration.name) !== checksumOf(migration))
   const [first] = pending
   if (!first) return []
@@ -78,8 +78,8 @@ async function applyNext(tx: Transaction, schema: string, ordered: readonly Migr
       [name, checksumOf(migration)],
     )
   }
-  if (!isRepeatable(first.name))
-    await tx.query(`update ${schema}.migrations set checksum = '' where name = $1`, [RIGHTS])
+  if (rights && !isRepeatable(first.name))
+    await tx.query(`update ${schema}.migrations set checksum = '' where name = $1`, [rights.name])
   return batch.map(({ name }) => name)
 }
 
