@@ -102,7 +102,7 @@ describe.skipIf(server === null)('a TEG under its own role', () => {
     const token = await teg.run(issueToken(payer, payee, '3'))
     expect(code(await teg.run(cancelToken(payer, token.payment?.id as string)))).toBe('ok')
     expect(code(await teg.run(setStatus(payee, 2, 'closed', payer)))).toBe('ok')
-    await teg.client.postFees(anyCall(), { settings_version: 4, base: '0.006', effective: '0.006' } as never)
+    await teg.client.postFees(anyCall(), { settings_version: 4, base_rate: '0.006', effective_rate: '0.006' })
     expect((await teg.client.outbox(anyCall(), 0, 1000)).items.length).toBeGreaterThan(5)
     expect(await findFaults(owner)).toEqual([])
   })
