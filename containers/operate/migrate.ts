@@ -5,7 +5,7 @@ import { migrate } from '#core/platform/database/migrate.ts'
 import { openPg } from '#core/platform/database/pg.ts'
 import { migrations as registry } from '#core/registry/migrations.generated.ts'
 import { migrations as teg } from '#core/teg/migrations.generated.ts'
-import { claimMinting } from '#core/teg/supply/claim-minting.ts'
+import { migrateTeg } from '#host/migrate-teg.ts'
 import { type Command, readArgs, UsageError } from './command.ts'
 
 const databases = [
@@ -26,23 +26,16 @@ const run: Command = async (args, { env, print }) => {
   })
   if (named.length === 0)
     throw new UsageError(`No database is named: set ${databases.map(({ keys }) => keys[0]).join(', ')}`)
-  const authority = env.MINTING_AUTHORITY
-  if (authority && authority !== 'disabled' && authority !== 'teg-layer')
+  const authority = env.MINTING_AUTHORITY || null
+  if (authority !== null && authority !== 'disabled' && authority !== 'teg-layer')
     throw new UsageError('MINTING_AUTHORITY must be disabled or teg-layer')
   for (const { schema, url, migrations } of named) {
     const db = openPg({ url, max: 1, applicationName: 'ninefold-operate-migrate' })
     try {
-      const applied = await migrate(db, schema, migrations)
-      const isGiven = authority && schema === 'teg'
-      if (isGiven) await claimMinting(db, authority === 'teg-layer')
-      print(
-        JSON.stringify({
-          schema,
-          applied,
-          of: migrations.length,
-          ...(isGiven && { minting_authority: authority }),
-        }),
-      )
+      const applied =
+        schema === 'teg' ? await migrateTeg(db, authority) : await migrate(db, schema, migrations)
+      const held = schema === 'teg' && authority ? { minting_authority: authority } : {}
+      print(JSON.stringify({ schema, applied, of: migrations.length, ...held }))
     } finally {
       await db.close()
     }
