@@ -207,6 +207,28 @@ export function guardsConformance(title: string, open: () => Promise<Guarded>): 
       ])
     })
 
+    test('what earlier versions gave the role is taken back', async () => {
+      await g.owner.script(`grant insert, update, delete on teg.system_accounts, teg.system_deltas, teg.moves to ninefold_teg;
+        grant update (minting, ever_minted) on teg.meta to ninefold_teg;
+        grant usage on sequence teg.ledger_seq to ninefold_teg;
+        update teg.migrations set checksum = 'of an earlier version' where name = '${RIGHTS}'`)
+      const given = [
+        'update teg.system_accounts set balance = balance where false',
+        'delete from teg.system_deltas where false',
+        'update teg.meta set minting = minting',
+        "select nextval('teg.ledger_seq')",
+      ]
+      for (const statement of given) {
+        const outcome = g.asRole(statement).then(
+          () => 'done',
+          (error: Error) => error.message,
+        )
+        expect(await outcome, statement).not.toMatch(denied)
+      }
+      expect(await migrate(g.owner, 'teg', migrations)).toEqual([RIGHTS])
+      for (const statement of given) await expect(g.asRole(statement), statement).rejects.toThrow(denied)
+    })
+
     test('a restored copy that came without rights has them again after a migration', async () => {
       await g.owner.script(`revoke all on all tables in schema teg from ninefold_teg;
         grant execute on all functions in schema teg to public;
