@@ -1,6 +1,8 @@
 /** Opens the TEG client over an application of this process or over HTTP: the same bytes. */
 import type { z } from 'zod'
 import { fail as failCommon, Problem } from '#core/base/errors.ts'
+import { systemClock } from '#core/platform/context.ts'
+import { openReadLane } from '#core/platform/database/read-lane.ts'
 import { refuseInsideTransaction } from '#core/platform/database/scope.ts'
 import type { InnerHttp, InnerReply } from '#core/platform/inner-http.ts'
 import { wasUnsent } from '#core/platform/was-unsent.ts'
@@ -100,6 +102,11 @@ export function openTegClient(options: TegClientOptions): TegClient {
     return found
   }
 
+  // Those who wait for a sum over all accounts must not take the connections that commands travel on: one is enough.
+  const supply = openReadLane({ clock: systemClock }).share((signal) =>
+    sure({ requestId: options.newId(), signal }, '/supply', wire.Supply),
+  )
+
   return {
     async command(call, command) {
       refuseInsideTransaction('A call to the TEG')
@@ -121,7 +128,10 @@ export function openTegClient(options: TegClientOptions): TegClient {
     payments: (call, query) => sure(call, '/payments/search', wire.PaymentPage, query),
     expiredPayments: (call, limit) =>
       sure(call, `/payments/expired${search({ limit })}`, wire.ExpiredPayments),
-    supply: (call) => sure(call, '/supply', wire.Supply),
+    async supply(call) {
+      refuseInsideTransaction('A call to the TEG')
+      return supply(call.signal)
+    },
     treasury: (call) => sure(call, '/treasury', wire.Treasury),
     fees: (call) => sure(call, '/fees', wire.FeeSnapshot),
     postFees: (call, posting) => sure(call, '/fees', wire.FeeSnapshot, posting),
