@@ -132,6 +132,7 @@ export function openTegClient(options: TegClientOptions): TegClient {
       refuseInsideTransaction('A call to the TEG')
       return supply(call.signal)
     },
+    minting: (call) => ask(call, '/minting', wire.Minting),
     treasury: (call) => sure(call, '/treasury', wire.Treasury),
     fees: (call) => sure(call, '/fees', wire.FeeSnapshot),
     postFees: (call, posting) => sure(call, '/fees', wire.FeeSnapshot, posting),

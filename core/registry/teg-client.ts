@@ -7,6 +7,7 @@ import type {
   ExpiredPayments,
   FeePosting,
   FeeSnapshot,
+  Minting,
   OutboxPage,
   Outcome,
   Payment,
@@ -53,6 +54,8 @@ export interface TegClient {
   /** Active tokens whose time is over, oldest first. */
   expiredPayments(call: TegCall, limit: number): Promise<z.infer<typeof ExpiredPayments>>
   supply(call: TegCall): Promise<Supply>
+  /** Null: a TEG of a version that does not say it. */
+  minting(call: TegCall): Promise<Minting | null>
   treasury(call: TegCall): Promise<z.infer<typeof Treasury>>
   fees(call: TegCall): Promise<FeeSnapshot>
   postFees(call: TegCall, posting: z.infer<typeof FeePosting>): Promise<FeeSnapshot>

@@ -147,6 +147,15 @@ export const Supply = z.strictObject({
 })
 export type Supply = z.infer<typeof Supply>
 
+/** GET /minting. */
+export const Minting = z.strictObject({
+  /** The TEG may issue and destroy AVT on the operator's order now. */
+  authority: z.boolean(),
+  /** It has done so once: never taken back. */
+  ever_minted: z.boolean(),
+})
+export type Minting = z.infer<typeof Minting>
+
 /** GET /treasury. */
 export const Treasury = z.strictObject({ balance: AmountOut, fees_collected: AmountOut, as_of: TimeOut })
 export type Treasury = z.infer<typeof Treasury>

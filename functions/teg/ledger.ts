@@ -19,6 +19,7 @@ import { readOutbox } from '#core/teg/outbox/read-outbox.ts'
 import { readPostings } from '#core/teg/outbox/read-postings.ts'
 import { BooksQuery, OutboxQuery } from '#core/teg/outbox/schema.ts'
 import { readBooks } from '#core/teg/supply/read-books.ts'
+import { readMinting } from '#core/teg/supply/read-minting.ts'
 import { readSupply } from '#core/teg/supply/read-supply.ts'
 import { readTreasury } from '#core/teg/supply/read-treasury.ts'
 import { Books } from '#core/wire/audit.ts'
@@ -117,6 +118,11 @@ export default defineFunction<TegContext>({
         reply: Books,
       },
       ({ ctx, query }) => readBooks(ctx, query.after),
+    ),
+    get(
+      '/minting',
+      { ...inside, summary: 'Whether it may mint, and ever has', reply: wire.Minting },
+      ({ ctx }) => readMinting(ctx),
     ),
     get('/treasury', { ...inside, summary: 'The treasury', reply: wire.Treasury }, ({ ctx }) =>
       readTreasury(ctx),

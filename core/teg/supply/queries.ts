@@ -7,6 +7,14 @@ export async function setMinting(db: Queryable, minting: boolean): Promise<void>
   await db.query('update teg.meta set minting = $1::boolean where minting <> $1::boolean', [minting])
 }
 
+/** Whether this TEG may mint, and whether it has ever minted or burned. */
+export async function readMintingRow(db: Queryable): Promise<{ minting: boolean; ever_minted: boolean }> {
+  const rows = await db.query<{ minting: boolean; ever_minted: boolean }>(
+    'select m.minting, m.ever_minted from teg.meta m',
+  )
+  return rows[0] as { minting: boolean; ever_minted: boolean }
+}
+
 /** Sums come as text: they may pass int8. */
 export interface SupplyRow {
   issued: string
