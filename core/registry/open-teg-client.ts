@@ -132,6 +132,8 @@ export function openTegClient(options: TegClientOptions): TegClient {
       refuseInsideTransaction('A call to the TEG')
       return supply(call.signal)
     },
+    supplyChange: async (call, order) =>
+      (await sure(call, '/supply-changes/search', wire.SupplyChangeFound, order)).supply_change,
     minting: (call) => ask(call, '/minting', wire.Minting),
     treasury: (call) => sure(call, '/treasury', wire.Treasury),
     fees: (call) => sure(call, '/fees', wire.FeeSnapshot),

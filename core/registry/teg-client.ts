@@ -16,6 +16,8 @@ import type {
   PostingPage,
   StatementPage,
   Supply,
+  SupplyChange,
+  SupplyChangeSearch,
   Transfer,
   TransferPage,
   TransferSearch,
@@ -56,6 +58,8 @@ export interface TegClient {
   supply(call: TegCall): Promise<Supply>
   /** Null: a TEG of a version that does not say it. */
   minting(call: TegCall): Promise<Minting | null>
+  /** What an order to mint or burn has done; null: it was refused, or never came. */
+  supplyChange(call: TegCall, order: SupplyChangeSearch): Promise<SupplyChange | null>
   treasury(call: TegCall): Promise<z.infer<typeof Treasury>>
   fees(call: TegCall): Promise<FeeSnapshot>
   postFees(call: TegCall, posting: z.infer<typeof FeePosting>): Promise<FeeSnapshot>

@@ -6,6 +6,7 @@ import { feeErrors } from '#core/teg/fees/errors.ts'
 import { postFees } from '#core/teg/fees/post-fees.ts'
 import { readFees } from '#core/teg/fees/read-fees.ts'
 import { ledgerErrors } from '#core/teg/ledger/errors.ts'
+import { findSupplyChange } from '#core/teg/ledger/find-supply-change.ts'
 import { listExpired } from '#core/teg/ledger/list-expired.ts'
 import { postCommands } from '#core/teg/ledger/post-commands.ts'
 import { readBalance } from '#core/teg/ledger/read-balance.ts'
@@ -118,6 +119,16 @@ export default defineFunction<TegContext>({
         reply: Books,
       },
       ({ ctx, query }) => readBooks(ctx, query.after),
+    ),
+    post(
+      '/supply-changes/search',
+      {
+        ...inside,
+        summary: 'What has become of an order to mint or burn',
+        body: wire.SupplyChangeSearch,
+        reply: wire.SupplyChangeFound,
+      },
+      ({ ctx, body }) => findSupplyChange(ctx, body),
     ),
     get(
       '/minting',
