@@ -137,6 +137,7 @@ export function openTegClient(options: TegClientOptions): TegClient {
     minting: (call) => ask(call, '/minting', wire.Minting),
     treasury: (call) => sure(call, '/treasury', wire.Treasury),
     fees: (call) => sure(call, '/fees', wire.FeeSnapshot),
+    feeRecords: (call, query) => sure(call, `/fees/records${search({ ...query })}`, wire.FeePage),
     postFees: (call, posting) => sure(call, '/fees', wire.FeeSnapshot, posting),
     outbox: (call, after, limit) => sure(call, `/outbox${search({ after, limit })}`, wire.OutboxPage),
     postings: (call, query) => sure(call, `/postings${search({ ...query })}`, wire.PostingPage),

@@ -5,6 +5,7 @@ import type {
   Balance,
   Command,
   ExpiredPayments,
+  FeePage,
   FeePosting,
   FeeSnapshot,
   Minting,
@@ -62,6 +63,11 @@ export interface TegClient {
   supplyChange(call: TegCall, order: SupplyChangeSearch): Promise<SupplyChange | null>
   treasury(call: TegCall): Promise<z.infer<typeof Treasury>>
   fees(call: TegCall): Promise<FeeSnapshot>
+  /** Every rate that was in force, the newest first. */
+  feeRecords(
+    call: TegCall,
+    query: { limit: number; cursor?: string | undefined },
+  ): Promise<z.infer<typeof FeePage>>
   postFees(call: TegCall, posting: z.infer<typeof FeePosting>): Promise<FeeSnapshot>
   outbox(call: TegCall, after: number, limit: number): Promise<z.infer<typeof OutboxPage>>
   postings(call: TegCall, query: { limit: number; cursor?: string }): Promise<z.infer<typeof PostingPage>>

@@ -186,6 +186,8 @@ export const FeeSnapshot = z.strictObject({
   created_at: TimeOut,
 })
 export type FeeSnapshot = z.infer<typeof FeeSnapshot>
+/** GET /fees/records?limit=&cursor=: every snapshot, the newest first. */
+export const FeePage = PageOf(FeeSnapshot)
 /** Idempotent by version; a lower version than the newest is ignored; bounds 0.005 to 0.05 are checked here too. */
 export const FeePosting = z.strictObject({
   settings_version: z.number().int().min(0),

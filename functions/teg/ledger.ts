@@ -1,8 +1,9 @@
 /** The TEG's inside address: commands to the gate, and reads. Only the registry calls it, with the service token. */
-import { IdPath } from '#core/base/shapes.ts'
+import { IdPath, PageQuery } from '#core/base/shapes.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 import type { TegContext } from '#core/teg/context.ts'
 import { feeErrors } from '#core/teg/fees/errors.ts'
+import { listFees } from '#core/teg/fees/list-fees.ts'
 import { postFees } from '#core/teg/fees/post-fees.ts'
 import { readFees } from '#core/teg/fees/read-fees.ts'
 import { ledgerErrors } from '#core/teg/ledger/errors.ts'
@@ -140,6 +141,16 @@ export default defineFunction<TegContext>({
     ),
     get('/fees', { ...inside, summary: 'The rates in force', reply: wire.FeeSnapshot }, ({ ctx }) =>
       readFees(ctx),
+    ),
+    get(
+      '/fees/records',
+      {
+        ...inside,
+        summary: 'Every rate that was in force, newest first',
+        query: PageQuery,
+        reply: wire.FeePage,
+      },
+      ({ ctx, query }) => listFees(ctx, query),
     ),
     post(
       '/fees',
