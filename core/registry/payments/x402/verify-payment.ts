@@ -1,7 +1,8 @@
 /** POST /x402/verify: whether a payment is good now; it changes nothing. */
 import type { RegistryContext } from '../../context.ts'
+import { findInactive } from '../verify-token.ts'
 import { openPayment } from './open-payment.ts'
-import { type Fault, judgeState } from './rules.ts'
+import { type Fault, judgeState, wordRefusal } from './rules.ts'
 import type { FacilitatorIn, VerifyOut } from './schema.ts'
 
 /** @throws 403 audience_mismatch, 503 teg_unavailable */
@@ -9,7 +10,10 @@ export async function verifyPayment(ctx: RegistryContext, asked: FacilitatorIn):
   const opened = await openPayment(ctx, asked)
   if (opened.fault) return invalid(opened.fault, opened.payer)
   const payment = await ctx.teg.payment(ctx, opened.claims.jti)
-  const fault = judgeState(payment?.status ?? null)
+  const inactive = payment?.status === 'active' ? await findInactive(ctx, payment) : null
+  const fault = inactive
+    ? wordRefusal({ code: 'agent_not_active', detail: inactive })
+    : judgeState(payment?.status ?? null)
   return fault ? invalid(fault, opened.payer) : { isValid: true, payer: opened.payer }
 }
 
