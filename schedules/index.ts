@@ -59,6 +59,12 @@ export const timetable = {
     interval: { minimum: 60, maximum: 86_400 },
     load: () => import('./supply-auditor.ts'),
   },
+  'supply-orders': {
+    service: 'registry',
+    everySeconds: 60,
+    interval: minutely,
+    load: () => import('./supply-orders.ts'),
+  },
   'websocket-metrics': {
     service: 'registry',
     everySeconds: 10,

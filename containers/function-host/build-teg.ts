@@ -7,6 +7,7 @@ import type { CallPorts } from '#core/runtime/open-call.ts'
 import type { TegContext, TegResources } from '#core/teg/context.ts'
 import { openGate } from '#core/teg/ledger/open-gate.ts'
 import { claimMinting } from '#core/teg/supply/claim-minting.ts'
+import { openScans } from '#core/teg/supply/open-scans.ts'
 import { tegDoors } from '#functions/index.ts'
 import type { Built } from './build-registry.ts'
 
@@ -26,7 +27,7 @@ export async function buildTeg(parts: TegParts): Promise<Built<TegResources>> {
   const minting = config.MINTING_AUTHORITY === 'teg-layer'
   await claimMinting(base.db, minting)
   const gate = openGate({ db: base.db, clock: base.clock, newId, log: base.log, minting })
-  const resources: TegResources = { ...base, config, gate }
+  const resources: TegResources = { ...base, config, gate, scans: openScans(base) }
   const mounted = await loadDoors<TegContext>(tegDoors, 'teg')
   const wanted = Buffer.from(parts.serviceToken)
   const app = composeApp<TegContext>(mounted, {

@@ -29,6 +29,7 @@ import { startSchedules } from '#core/runtime/run-schedules.ts'
 import { closeServer, listen, toNode } from '#core/runtime/to-node.ts'
 import { timetable } from '#schedules/index.ts'
 import { buildRegistry } from './build-registry.ts'
+import { refuseMinted } from './refuse-minted.ts'
 import { type Events, runEvents } from './run-events.ts'
 import { openIsolation } from './run-isolated.ts'
 import { buildFederation, type FederationServer } from './serve-federation.ts'
@@ -88,6 +89,10 @@ export async function startRegistry(
   })
   const { resources } = built
   await checkPublicUrl(resources)
+  const stopAsking = await refuseMinted(resources, {
+    newId,
+    end: () => process.kill(process.pid, 'SIGTERM'),
+  })
 
   const app = tellReadiness(serveLog(built.app, start.eventStore?.app), { going: start.going, newId })
   const server: Server = toNode(app, {
@@ -156,6 +161,7 @@ export async function startRegistry(
     },
     async stop() {
       peers?.stop()
+      await stopAsking()
       starting.abort(new Error('The host is stopping'))
       await schedules.stop()
       await isolation?.close()

@@ -6,6 +6,7 @@ import { type App, composeApp } from '#core/runtime/compose-app.ts'
 import type { TegContext, TegResources } from '#core/teg/context.ts'
 import { openGate } from '#core/teg/ledger/open-gate.ts'
 import { claimMinting } from '#core/teg/supply/claim-minting.ts'
+import { openScans } from '#core/teg/supply/open-scans.ts'
 import { openFaasDatabase } from './open-database.ts'
 import { openLineLog } from './open-line-log.ts'
 import type { DoorSpec } from './open-registry.ts'
@@ -21,7 +22,7 @@ export async function openTeg(platform: Platform): Promise<Opened<TegResources>>
   await claimMinting(db, minting)
   const base: Resources = { db, coordination: openInProcess(), clock, random, log }
   const gate = openGate({ db, clock, newId: idMaker(clock, random), log, minting })
-  return { resources: { ...base, config, gate }, close: () => db.close() }
+  return { resources: { ...base, config, gate, scans: openScans(base) }, close: () => db.close() }
 }
 
 /** The application of one door, for the holder of the service token. */
@@ -29,7 +30,7 @@ export function composeTeg(
   { resources }: Pick<Opened<TegResources>, 'resources'>,
   door: DoorSpec<TegContext>,
 ): App {
-  const { config, gate, ...base } = resources
+  const { config, gate, scans, ...base } = resources
   const wanted = Buffer.from(config.TEG_SERVICE_TOKEN ?? '')
   return composeApp<TegContext>([door], {
     resources: base,
@@ -40,7 +41,7 @@ export function composeTeg(
       const same = wanted.length > 0 && given.length === wanted.length && timingSafeEqual(given, wanted)
       return same ? { kind: 'service', name: 'registry' } : null
     },
-    contextOf: (call: Context) => ({ ...call, config, gate }),
+    contextOf: (call: Context) => ({ ...call, config, gate, scans }),
     tierOf: null,
     idempotency: null,
     observe: () => undefined,

@@ -6,7 +6,7 @@ import { parseRate } from '#core/base/amount.ts'
 import { flag, type KeySpec, key, listOf, port, url, whole } from './config-shapes.ts'
 import { eventStoreFaults, eventStoreKeys, isNamed } from './event-store-config.ts'
 import { faasFaults, faasKeys } from './faas-config.ts'
-import { federationFaults, federationKeys } from './federation-config.ts'
+import { federationFaults, federationKeys, mintingFaults } from './federation-config.ts'
 
 const rate = (min: string, max: string, words: string) =>
   z.string().refine((text) => inRate(text, min, max), { error: words })
@@ -102,7 +102,7 @@ export const configKeys = {
   ...faasKeys,
   MINTING_AUTHORITY: key(
     z.enum(['disabled', 'teg-layer'], { error: 'must be disabled (federated) or teg-layer (standalone)' }),
-    'Who may create AVT beside the genesis grant.',
+    'Who may create AVT beside the genesis grant; teg-layer is refused in the federated mode.',
     { default: 'disabled' },
   ),
   INTRA_REGISTRY_FEE_RATE: key(
@@ -270,6 +270,7 @@ function crossFaults(config: Config): string[] {
   faults.push(
     ...eventStoreFaults(config, isAbsent),
     ...federationFaults(isAbsent),
+    ...(registry ? mintingFaults(config) : []),
     ...faasFaults(config, isAbsent),
   )
   const embedded =

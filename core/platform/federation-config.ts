@@ -69,6 +69,36 @@ export const federationKeys = {
   ),
 } as const satisfies Record<string, KeySpec>
 
+/** What says that a registry is part of a federation: an identity for peers, the way to them, or the mainframe's ledger. */
+interface Federated {
+  readonly IDENTITY_DIR: string | undefined
+  readonly FEDERATION_PROXY_URL: string | undefined
+  readonly FEDERATION_PEERS: readonly DeclaredPeer[]
+  readonly EVENT_STORE_ENABLED: boolean
+  readonly EVENT_STORE_URL: string | undefined
+  readonly EVENTSTORE_MTLS_REQUIRED: boolean
+}
+
+/** Names of the settings that put a registry into the federated mode; none: it stands alone. */
+export function federatedBy(config: Federated): string[] {
+  const told = config.EVENT_STORE_ENABLED && config.EVENTSTORE_MTLS_REQUIRED && config.EVENT_STORE_URL
+  return [
+    ...(config.IDENTITY_DIR ? ['IDENTITY_DIR'] : []),
+    ...(config.FEDERATION_PROXY_URL ? ['FEDERATION_PROXY_URL'] : []),
+    ...((config.FEDERATION_PEERS ?? []).length > 0 ? ['FEDERATION_PEERS'] : []),
+    ...(told ? ['EVENT_STORE_URL with EVENTSTORE_MTLS_REQUIRED=true'] : []),
+  ]
+}
+
+/** A registry of a federation has no minting authority, and its operator cannot give it one. */
+export function mintingFaults(config: Federated & { readonly MINTING_AUTHORITY: string }): string[] {
+  const by = federatedBy(config)
+  if (config.MINTING_AUTHORITY !== 'teg-layer' || by.length === 0) return []
+  return [
+    `MINTING_AUTHORITY: must be disabled in the federated mode (${by.join(', ')}): AVT enters by genesis grants and from other registries only; a standalone registry, which may mint, has none of these settings`,
+  ]
+}
+
 /** What must not be missing. @param isAbsent as in eventStoreFaults */
 export function federationFaults(isAbsent: (name: keyof typeof federationKeys) => boolean): string[] {
   const faults: string[] = []

@@ -776,4 +776,19 @@ alter table registry.ledger_receipts drop constraint ledger_receipts_index_fkey;
   { name: "0146-grant-budgets.sql", sql: `-- The budget of a day (micro-AVT) that a due grant found used up: under a greater one it is tried again at once, not tomorrow.
 alter table registry.grants_due add column budget_used_up bigint;
 ` },
+  { name: "0150-supply-orders.sql", sql: `-- Orders to mint and burn that are on their way to the TEG: who gave them, until the act stands in the audit trail. A queue, not
+-- history. \`hash\` covers operation and fields: an order is its key and its hash, and who repeats it has a row of its own.
+create table registry.supply_orders (
+  id uuid primary key,
+  op text not null check (op in ('mint', 'burn')),
+  key text not null,
+  hash text not null,
+  memo text,
+  actor text not null,
+  request_id text not null,
+  ordered_at timestamptz not null
+);
+create index supply_orders_key on registry.supply_orders (key, hash);
+create index supply_orders_time on registry.supply_orders (ordered_at);
+` },
 ]

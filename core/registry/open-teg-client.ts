@@ -1,6 +1,8 @@
 /** Opens the TEG client over an application of this process or over HTTP: the same bytes. */
 import type { z } from 'zod'
 import { fail as failCommon, Problem } from '#core/base/errors.ts'
+import { systemClock } from '#core/platform/context.ts'
+import { openReadLane } from '#core/platform/database/read-lane.ts'
 import { refuseInsideTransaction } from '#core/platform/database/scope.ts'
 import type { InnerHttp, InnerReply } from '#core/platform/inner-http.ts'
 import { wasUnsent } from '#core/platform/was-unsent.ts'
@@ -106,6 +108,11 @@ export function openTegClient(options: TegClientOptions): TegClient {
     return found
   }
 
+  // Those who wait for a sum over all accounts must not take the connections that commands travel on: one is enough.
+  const supply = openReadLane({ clock: systemClock }).share((signal) =>
+    sure({ requestId: options.newId(), signal }, '/supply', wire.Supply),
+  )
+
   return {
     async command(call, command) {
       refuseInsideTransaction('A call to the TEG')
@@ -127,9 +134,16 @@ export function openTegClient(options: TegClientOptions): TegClient {
     payments: (call, query) => sure(call, '/payments/search', wire.PaymentPage, query),
     expiredPayments: (call, limit) =>
       sure(call, `/payments/expired${search({ limit })}`, wire.ExpiredPayments),
-    supply: (call) => sure(call, '/supply', wire.Supply),
+    async supply(call) {
+      refuseInsideTransaction('A call to the TEG')
+      return supply(call.signal)
+    },
+    supplyChange: async (call, order) =>
+      (await sure(call, '/supply-changes/search', wire.SupplyChangeFound, order)).supply_change,
+    minting: (call) => ask(call, '/minting', wire.Minting),
     treasury: (call) => sure(call, '/treasury', wire.Treasury),
     fees: (call) => sure(call, '/fees', wire.FeeSnapshot),
+    feeRecords: (call, query) => sure(call, `/fees/records${search({ ...query })}`, wire.FeePage),
     postFees: (call, posting) => sure(call, '/fees', wire.FeeSnapshot, posting),
     outbox: (call, after, limit) => sure(call, `/outbox${search({ after, limit })}`, wire.OutboxPage),
     postings: (call, query) => sure(call, `/postings${search({ ...query })}`, wire.PostingPage),

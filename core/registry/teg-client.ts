@@ -5,8 +5,10 @@ import type {
   Balance,
   Command,
   ExpiredPayments,
+  FeePage,
   FeePosting,
   FeeSnapshot,
+  Minting,
   OutboxPage,
   Outcome,
   Payment,
@@ -15,6 +17,8 @@ import type {
   PostingPage,
   StatementPage,
   Supply,
+  SupplyChange,
+  SupplyChangeSearch,
   Transfer,
   TransferPage,
   TransferSearch,
@@ -53,8 +57,17 @@ export interface TegClient {
   /** Active tokens whose time is over, oldest first. */
   expiredPayments(call: TegCall, limit: number): Promise<z.infer<typeof ExpiredPayments>>
   supply(call: TegCall): Promise<Supply>
+  /** Null: a TEG of a version that does not say it. */
+  minting(call: TegCall): Promise<Minting | null>
+  /** What an order to mint or burn has done; null: it was refused, or never came. */
+  supplyChange(call: TegCall, order: SupplyChangeSearch): Promise<SupplyChange | null>
   treasury(call: TegCall): Promise<z.infer<typeof Treasury>>
   fees(call: TegCall): Promise<FeeSnapshot>
+  /** Every rate that was in force, the newest first. */
+  feeRecords(
+    call: TegCall,
+    query: { limit: number; cursor?: string | undefined },
+  ): Promise<z.infer<typeof FeePage>>
   postFees(call: TegCall, posting: z.infer<typeof FeePosting>): Promise<FeeSnapshot>
   outbox(call: TegCall, after: number, limit: number): Promise<z.infer<typeof OutboxPage>>
   postings(call: TegCall, query: { limit: number; cursor?: string }): Promise<z.infer<typeof PostingPage>>

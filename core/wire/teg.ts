@@ -69,6 +69,15 @@ export const GrantResult = z.strictObject({
   amount: AmountOut,
 })
 
+/** What was issued or destroyed; `agent` null: to or of the treasury. */
+export const SupplyChange = z.strictObject({
+  transfer_id: Uuid,
+  agent: Uuid.nullable(),
+  amount: AmountOut,
+  created_at: TimeOut,
+})
+export type SupplyChange = z.infer<typeof SupplyChange>
+
 /** Outcome of one command, in the order of the commands. */
 export const Outcome = z.strictObject({
   ok: z.boolean(),
@@ -81,9 +90,7 @@ export const Outcome = z.strictObject({
   /** With ok: the token of an issue, a redemption (beside its transfer), a cancellation and an expiry. */
   payment: Payment.optional(),
   /** With ok: what was issued or destroyed. */
-  supply_change: z
-    .strictObject({ transfer_id: Uuid, agent: Uuid.nullable(), amount: AmountOut, created_at: TimeOut })
-    .optional(),
+  supply_change: SupplyChange.optional(),
   /** Without ok. */
   error: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
 })
@@ -147,6 +154,25 @@ export const Supply = z.strictObject({
 })
 export type Supply = z.infer<typeof Supply>
 
+/** POST /supply-changes/search on the TEG: what has become of a mint or burn; null: it was refused, or never came. */
+export const SupplyChangeSearch = z.strictObject({
+  op: z.enum(['mint', 'burn']),
+  key: z.string().max(132),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+})
+export type SupplyChangeSearch = z.infer<typeof SupplyChangeSearch>
+export const SupplyChangeFound = z.strictObject({ supply_change: SupplyChange.nullable() })
+export type SupplyChangeFound = z.infer<typeof SupplyChangeFound>
+
+/** GET /minting. */
+export const Minting = z.strictObject({
+  /** The TEG may issue and destroy AVT on the operator's order now. */
+  authority: z.boolean(),
+  /** It has done so once: never taken back. */
+  ever_minted: z.boolean(),
+})
+export type Minting = z.infer<typeof Minting>
+
 /** GET /treasury. */
 export const Treasury = z.strictObject({ balance: AmountOut, fees_collected: AmountOut, as_of: TimeOut })
 export type Treasury = z.infer<typeof Treasury>
@@ -160,6 +186,8 @@ export const FeeSnapshot = z.strictObject({
   created_at: TimeOut,
 })
 export type FeeSnapshot = z.infer<typeof FeeSnapshot>
+/** GET /fees/records?limit=&cursor=: every snapshot, the newest first. */
+export const FeePage = PageOf(FeeSnapshot)
 /** Idempotent by version; a lower version than the newest is ignored; bounds 0.005 to 0.05 are checked here too. */
 export const FeePosting = z.strictObject({
   settings_version: z.number().int().min(0),

@@ -1,4 +1,5 @@
 /** What operators read and set. */
+import { PageQuery } from '#core/base/shapes.ts'
 import { changeAccount } from '#core/registry/accounts/change-account.ts'
 import { accountErrors } from '#core/registry/accounts/errors.ts'
 import { listAccounts } from '#core/registry/accounts/list-accounts.ts'
@@ -11,8 +12,9 @@ import { burn, mint } from '#core/registry/minting/change-supply.ts'
 import { BurnIn, MintIn, SupplyChangeOut } from '#core/registry/minting/schema.ts'
 import { changeSettings } from '#core/registry/settings/change-settings.ts'
 import { settingsErrors } from '#core/registry/settings/errors.ts'
+import { listFees } from '#core/registry/settings/list-fees.ts'
 import { listSettings } from '#core/registry/settings/list-settings.ts'
-import { SettingsOut, SettingsPatchIn } from '#core/registry/settings/schema.ts'
+import { FeeRecordPage, SettingsOut, SettingsPatchIn } from '#core/registry/settings/schema.ts'
 import { tegErrors } from '#core/registry/teg-errors.ts'
 import { transferErrors } from '#core/registry/transfers/errors.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
@@ -40,6 +42,17 @@ export default defineFunction<RegistryContext>({
         errors: [tegErrors],
       },
       ({ ctx }) => readTreasury(ctx),
+    ),
+    get(
+      '/fees',
+      {
+        summary: 'List the fee records: every rate that was in force, newest first',
+        callers: ['operator'],
+        query: PageQuery,
+        reply: FeeRecordPage,
+        errors: [tegErrors],
+      },
+      ({ ctx, query }) => listFees(ctx, query),
     ),
     post(
       '/mint',

@@ -1,11 +1,13 @@
 /** The TEG's inside address: commands to the gate, and reads. Only the registry calls it, with the service token. */
-import { IdPath } from '#core/base/shapes.ts'
+import { IdPath, PageQuery } from '#core/base/shapes.ts'
 import { defineFunction, rowsOf } from '#core/runtime/define-function.ts'
 import type { TegContext } from '#core/teg/context.ts'
 import { feeErrors } from '#core/teg/fees/errors.ts'
+import { listFees } from '#core/teg/fees/list-fees.ts'
 import { postFees } from '#core/teg/fees/post-fees.ts'
 import { readFees } from '#core/teg/fees/read-fees.ts'
 import { ledgerErrors } from '#core/teg/ledger/errors.ts'
+import { findSupplyChange } from '#core/teg/ledger/find-supply-change.ts'
 import { listExpired } from '#core/teg/ledger/list-expired.ts'
 import { postCommands } from '#core/teg/ledger/post-commands.ts'
 import { readBalance } from '#core/teg/ledger/read-balance.ts'
@@ -19,6 +21,7 @@ import { readOutbox } from '#core/teg/outbox/read-outbox.ts'
 import { readPostings } from '#core/teg/outbox/read-postings.ts'
 import { BooksQuery, OutboxQuery } from '#core/teg/outbox/schema.ts'
 import { readBooks } from '#core/teg/supply/read-books.ts'
+import { readMinting } from '#core/teg/supply/read-minting.ts'
 import { readSupply } from '#core/teg/supply/read-supply.ts'
 import { readTreasury } from '#core/teg/supply/read-treasury.ts'
 import { Books } from '#core/wire/audit.ts'
@@ -118,11 +121,36 @@ export default defineFunction<TegContext>({
       },
       ({ ctx, query }) => readBooks(ctx, query.after),
     ),
+    post(
+      '/supply-changes/search',
+      {
+        ...inside,
+        summary: 'What has become of an order to mint or burn',
+        body: wire.SupplyChangeSearch,
+        reply: wire.SupplyChangeFound,
+      },
+      ({ ctx, body }) => findSupplyChange(ctx, body),
+    ),
+    get(
+      '/minting',
+      { ...inside, summary: 'Whether it may mint, and ever has', reply: wire.Minting },
+      ({ ctx }) => readMinting(ctx),
+    ),
     get('/treasury', { ...inside, summary: 'The treasury', reply: wire.Treasury }, ({ ctx }) =>
       readTreasury(ctx),
     ),
     get('/fees', { ...inside, summary: 'The rates in force', reply: wire.FeeSnapshot }, ({ ctx }) =>
       readFees(ctx),
+    ),
+    get(
+      '/fees/records',
+      {
+        ...inside,
+        summary: 'Every rate that was in force, newest first',
+        query: PageQuery,
+        reply: wire.FeePage,
+      },
+      ({ ctx, query }) => listFees(ctx, query),
     ),
     post(
       '/fees',

@@ -4,6 +4,7 @@ import { emitEvent } from '#core/platform/outbox.ts'
 import type { Books } from '#core/wire/audit.ts'
 import type { RegistryContext } from '../context.ts'
 import { auditReported } from './events.ts'
+import { findMintingFault } from './find-minting-fault.ts'
 import { findLastFold, foldJournal, insertReport, type ReportRow, readRelayed } from './report-queries.ts'
 import { addHistory, addToFold, type Fold, judgeBooks, loadFold, storeFold } from './rules.ts'
 import type { AuditReport } from './schema.ts'
@@ -34,6 +35,9 @@ export async function auditSupply(ctx: RegistryContext): Promise<AuditReport> {
   const parts = await foldJournal(ctx.db, start.fold.index ?? 0n, BigInt(books.number))
   const fold = addToFold(start.fold, parts)
   const checks = judgeBooks(books, fold, addToFold({}, parts), history)
+  const fault = await findMintingFault(ctx)
+  // No sums tell it: where minting is refused, an order of the operator to the TEG itself agrees with every one of them.
+  if (fault) checks.push({ name: 'minting', expected: 'disabled', found: fault.found, ok: false })
   const failed = checks.filter(({ ok }) => !ok)
   const report = await keepReport(ctx, {
     status: failed.length === 0 ? 'ok' : 'mismatch',

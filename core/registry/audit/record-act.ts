@@ -14,18 +14,20 @@ export interface Act {
   readonly after: Record<string, unknown> | null
   /** Id of an act that has happened elsewhere: its second record is none. */
   readonly id?: string
+  /** Who did it and when, where that is not the call at hand. */
+  readonly by?: { readonly actor: string; readonly requestId: string; readonly time: Date }
 }
 
-/** The actor is the caller. */
+/** The actor is the caller, unless the act says otherwise. */
 export async function recordAct(tx: Transaction, ctx: Context, act: Act): Promise<void> {
   insertAct(tx, {
     id: act.id ?? ctx.newId(),
-    actor: principalOf(ctx.caller) ?? 'anonymous',
+    actor: act.by?.actor ?? principalOf(ctx.caller) ?? 'anonymous',
     act: act.act,
     object: act.object,
     before: act.before,
     after: act.after,
-    requestId: ctx.requestId,
-    time: ctx.time,
+    requestId: act.by?.requestId ?? ctx.requestId,
+    time: act.by?.time ?? ctx.time,
   })
 }

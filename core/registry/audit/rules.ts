@@ -1,6 +1,7 @@
 /** Judges the TEG's books by the journal: pure, amounts in micro-AVT. */
 import { formatAmount } from '#core/base/amount.ts'
 import type { Books } from '#core/wire/audit.ts'
+import type { Minting } from '#core/wire/teg.ts'
 
 /** Sums over the journal, by name: `transfers_count`, `transfers_amount`, `treasury`, ...; `index`: how far it was read. */
 export type Fold = Readonly<Record<string, bigint>>
@@ -109,6 +110,15 @@ export function judgeBooks(books: Books, fold: Fold, journal: Fold, history: Fol
         )
   }
   return checks
+}
+
+/**
+ * The fault of a TEG whose registry is part of a federation; null: none. What it has minted would be worth in every registry
+ * of the federation what theirs is, and nobody there has agreed to it.
+ */
+export function judgeMinting({ authority, ever_minted }: Minting): 'has minted' | 'may mint' | null {
+  if (ever_minted) return 'has minted'
+  return authority ? 'may mint' : null
 }
 
 const counts = (name: string, expected: bigint, found: bigint): Check => ({

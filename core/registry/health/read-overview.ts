@@ -36,12 +36,18 @@ export async function readOverview(ctx: RegistryContext): Promise<OverviewOut> {
 
 const sum = (parts: Record<string, number>) => Object.values(parts).reduce((a, b) => a + b, 0)
 
-async function readBooks(ctx: RegistryContext): Promise<Pick<OverviewOut, 'supply' | 'treasury' | 'teg'>> {
+async function readBooks(
+  ctx: RegistryContext,
+): Promise<Pick<OverviewOut, 'supply' | 'treasury' | 'minting' | 'teg'>> {
   try {
-    const [supply, treasury] = await Promise.all([ctx.teg.supply(ctx), ctx.teg.treasury(ctx)])
-    return { supply, treasury, teg: 'up' }
+    const [supply, treasury, minting] = await Promise.all([
+      ctx.teg.supply(ctx),
+      ctx.teg.treasury(ctx),
+      ctx.teg.minting(ctx),
+    ])
+    return { supply, treasury, minting, teg: 'up' }
   } catch (error) {
     if (!(error instanceof Problem) || error.status < 500) throw error
-    return { supply: null, treasury: null, teg: 'down' }
+    return { supply: null, treasury: null, minting: null, teg: 'down' }
   }
 }

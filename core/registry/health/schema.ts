@@ -1,7 +1,7 @@
 /** Shapes of health, keys and the operator's overview. */
 import { z } from 'zod'
 import { TimeOut } from '#core/base/shapes.ts'
-import { Supply, Treasury } from '#core/wire/teg.ts'
+import { Minting, Supply, Treasury } from '#core/wire/teg.ts'
 import { RunState } from '../tasks/schema.ts'
 
 export const LiveOut = z.strictObject({ status: z.literal('alive') })
@@ -88,6 +88,8 @@ export const OverviewOut = z.strictObject({
   /** Null while the TEG does not answer. */
   supply: Supply.nullable(),
   treasury: Treasury.nullable(),
+  /** `ever_minted`: the TEG has issued or destroyed AVT on an operator's order, and can join no federation. */
+  minting: Minting.nullable(),
   teg: z.enum(['up', 'down']),
   /** Index of the journal's newest event; 0: none yet. */
   journal_head: z.int().min(0),

@@ -1,12 +1,16 @@
 /** Issues or destroys AVT on an operator's order, where the TEG has minting authority. */
+import type { z } from 'zod'
 import { formatAmount } from '#core/base/amount.ts'
+import { principalOf } from '#core/base/caller.ts'
+import { Problem } from '#core/base/errors.ts'
 import { Reply } from '#core/base/reply.ts'
-import type { Command } from '#core/wire/teg.ts'
+import type { BurnCommand, MintCommand, Outcome } from '#core/wire/teg.ts'
 import { hashCommand, runBehind } from '../act-for-agents.ts'
-import { recordAct } from '../audit/record-act.ts'
 import type { RegistryContext } from '../context.ts'
 import { fail, refusal } from '../transfers/errors.ts'
 import { findAgents } from '../transfers/find-agents.ts'
+import { deleteOrder, insertOrder } from './queries.ts'
+import { recordOrder } from './record-order.ts'
 import type { BurnIn, MintIn, SupplyChangeOut } from './schema.ts'
 
 /** To an agent or the treasury. @throws as changeSupply */
@@ -27,6 +31,7 @@ export const burn = (ctx: RegistryContext, asked: BurnIn): Promise<Reply<SupplyC
     ...common,
   }))
 
+type Order = z.input<typeof MintCommand> | z.input<typeof BurnCommand>
 type Common = { key: string; amount: string; memo: string | null }
 
 /**
@@ -37,7 +42,7 @@ async function changeSupply(
   ctx: RegistryContext,
   agent: string | null,
   asked: { amount: bigint; memo?: string | null | undefined },
-  commandOf: (agent: string | null, common: Common) => Command,
+  commandOf: (agent: string | null, common: Common) => Order,
 ): Promise<Reply<SupplyChangeOut>> {
   if (ctx.config.MINTING_AUTHORITY !== 'teg-layer')
     throw fail(
@@ -51,28 +56,33 @@ async function changeSupply(
     memo,
   })
   const found = agent === null ? [] : (await findAgents(ctx, [agent])).values()
-  const [outcome] = await runBehind(ctx, found, [command])
-  if (outcome?.error) throw refusal(outcome.error, outcome.replayed)
+  const id = ctx.newId()
+  const order = { op: command.op, key: command.key, hash: command.hash, memo }
+  const actor = principalOf(ctx.caller) ?? 'anonymous'
+  await insertOrder(ctx.db, { ...order, id, actor, request_id: ctx.requestId }, ctx.time)
+  const outcome = await runOrder(ctx, id, found, command)
   const change = outcome?.supply_change
   if (!outcome || !change) throw new Error('the TEG did not say what it has issued or destroyed')
-  await recordOnce(ctx, command.op, change, memo)
+  await recordOrder(ctx, order, change)
   return new Reply(change, { replayed: outcome.replayed })
 }
 
-/** The act has happened at the TEG: its record has the transfer's id, so that a repeat after a crash fills a gap and no more. */
-async function recordOnce(
+/**
+ * The order is noted before it leaves, so that the act gets its record whatever happens to this process; the note of one that
+ * was surely not carried out goes.
+ */
+async function runOrder(
   ctx: RegistryContext,
-  op: string,
-  { transfer_id, ...change }: SupplyChangeOut,
-  memo: string | null,
-): Promise<void> {
-  await ctx.db.transaction((tx) =>
-    recordAct(tx, ctx, {
-      id: transfer_id,
-      act: `supply.${op}`,
-      object: `transfers/${transfer_id}`,
-      before: null,
-      after: { ...change, memo },
-    }),
-  )
+  id: string,
+  agents: Parameters<typeof runBehind>[1],
+  command: Order,
+): Promise<Outcome | undefined> {
+  try {
+    const [outcome] = await runBehind(ctx, agents, [command])
+    if (outcome?.error) throw refusal(outcome.error, outcome.replayed)
+    return outcome
+  } catch (error) {
+    if (error instanceof Problem && error.code !== 'outcome_unknown') await deleteOrder(ctx.db.unbound, id)
+    throw error
+  }
 }

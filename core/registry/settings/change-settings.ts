@@ -108,7 +108,7 @@ async function writeChanges(
       act: 'settings.change',
       object: `settings/${change.name}`,
       before: { value: change.before },
-      after: { value: change.after },
+      after: { value: change.after, settings_version: Number(before.version + 1n) },
     })
   }
   const { intra_registry_fee_rate } = effectiveSettings(stored, ctx.config)

@@ -36,6 +36,18 @@ export const upsertSetting = (
 export const deleteSetting = (tx: Transaction, name: string) =>
   tx.query('delete from registry.settings where name = $1', [name])
 
+/** The last operator who set the fee rate up to each version, and the rate; versions before the first such change have no row. */
+export const readRateActors = (on: Queryable, versions: readonly number[]) =>
+  on.query<{ settings_version: bigint; actor: string; rate: string }>(
+    `select v.version as settings_version, c.actor, c.rate from unnest($1::bigint[]) as v(version)
+     cross join lateral (
+       select a.actor, a.after ->> 'value' as rate from registry.audit_trail a
+       where a.object = 'settings/intra_registry_fee_rate' and (a.after ->> 'settings_version')::bigint <= v.version
+       order by a.position desc limit 1
+     ) c`,
+    [versions],
+  )
+
 /** Raises the version, at least to `floor`, and notes the fee rate that it stands for. */
 export const raiseVersion = (tx: Transaction, feeRate: string, floor: bigint) =>
   tx.query(`update registry.settings_state set version = greatest(version + 1, $2::int8), fee_rate = $1`, [

@@ -1,7 +1,8 @@
 /** Shapes of the settings: strict in, exact out. */
 import { z } from 'zod'
 import { parseRate } from '#core/base/amount.ts'
-import { AmountIn } from '#core/base/shapes.ts'
+import { AmountIn, PageOf } from '#core/base/shapes.ts'
+import { FeeSnapshot } from '#core/wire/teg.ts'
 import { type SettingName, settingNames } from './rules.ts'
 import { INTERVAL_NAME } from './task-intervals.ts'
 
@@ -92,3 +93,11 @@ export const SettingsOut = z
     >,
   )
   .catchall(ShownSettingOut)
+
+/** A rate that the TEG has had in force, from `created_at` until the next one. */
+export const FeeRecord = FeeSnapshot.extend({
+  /** The operator who set this rate; null: it came from the environment, or was set before this was noted. */
+  set_by: z.string().nullable(),
+}).meta({ id: 'FeeRecord' })
+export type FeeRecord = z.output<typeof FeeRecord>
+export const FeeRecordPage = PageOf(FeeRecord)

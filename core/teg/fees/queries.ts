@@ -18,6 +18,16 @@ export async function readNewestSnapshot(db: Queryable): Promise<SnapshotRow> {
   return rows[0] as SnapshotRow
 }
 
+/** Snapshots below a version, the newest first. */
+export function readSnapshots(db: Queryable, before: bigint | null, limit: number): Promise<SnapshotRow[]> {
+  return db.query<SnapshotRow>(
+    `select s.id, s.settings_version, s.base_ppm, s.effective_ppm, s.created_at
+     from teg.fee_snapshots s where $1::bigint is null or s.settings_version < $1
+     order by s.settings_version desc limit $2::integer`,
+    [before, limit],
+  )
+}
+
 /** Adds a snapshot unless that version or a newer one is there. */
 export async function addSnapshot(
   db: Queryable,

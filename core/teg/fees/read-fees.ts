@@ -2,10 +2,14 @@
 import { formatRate } from '#core/base/amount.ts'
 import type { FeeSnapshot } from '#core/wire/teg.ts'
 import type { TegContext } from '../context.ts'
-import { readNewestSnapshot } from './queries.ts'
+import { readNewestSnapshot, type SnapshotRow } from './queries.ts'
 
 export async function readFees(ctx: TegContext): Promise<FeeSnapshot> {
-  const row = await readNewestSnapshot(ctx.db)
+  return showSnapshot(await readNewestSnapshot(ctx.db))
+}
+
+/** A row as the wire has it. */
+export function showSnapshot(row: SnapshotRow): FeeSnapshot {
   return {
     id: row.id.toString(),
     settings_version: Number(row.settings_version),

@@ -9,14 +9,17 @@ export async function setMinting(db: Queryable, minting: boolean): Promise<void>
 
 export interface MintingRow {
   minting: boolean
-  /** Whether this role may change it. */
+  /** Whether it has ever minted or burned. */
+  ever_minted: boolean
+  /** Whether the role of this connection may change it. */
   may: boolean
   role: string
 }
 
 export async function readMinting(db: Queryable): Promise<MintingRow> {
   const rows = await db.query<MintingRow>(
-    `select m.minting, has_column_privilege('teg.meta', 'minting', 'update') as may, current_user::text as role from teg.meta m`,
+    `select m.minting, m.ever_minted, has_column_privilege('teg.meta', 'minting', 'update') as may, current_user::text as role
+     from teg.meta m`,
   )
   return rows[0] as MintingRow
 }
@@ -34,8 +37,22 @@ export interface SupplyRow {
   as_of: Date
 }
 
-export async function readSupplyRow(db: Queryable, time: Date | null): Promise<SupplyRow> {
-  const rows = await db.query<SupplyRow>(
+/** With the help of the server's parallel workers, where it has any: for audits. */
+export const readSupplyRow = (on: Queryable, time: Date | null) =>
+  sumSupply(
+    on,
+    time,
+    `select coalesce(sum(a.balance), 0) + coalesce(sum(a.staked), 0) + coalesce(sum(a.unbonding), 0) as total,
+       coalesce(sum(a.held), 0) as held
+     from teg.accounts a`,
+  )
+
+/** The same by one process of the server: for readers from outside. */
+export const readSupplySparingly = (on: Queryable, time: Date | null) =>
+  sumSupply(on, time, 'select s.total, s.held from teg.sum_accounts() s')
+
+async function sumSupply(on: Queryable, time: Date | null, agents: string): Promise<SupplyRow> {
+  const rows = await on.query<SupplyRow>(
     `with parts as (
        select s.account, s.balance as amount from teg.system_accounts s
        union all select d.account, d.amount from teg.system_deltas d
@@ -46,11 +63,7 @@ export async function readSupplyRow(db: Queryable, time: Date | null): Promise<S
          coalesce(sum(p.amount) filter (where p.account in
            ('treasury', 'staking_reserve', 'rewards_payable', 'suspense')), 0) as kept
        from parts p
-     ), agents as (
-       select coalesce(sum(a.balance), 0) + coalesce(sum(a.staked), 0) + coalesce(sum(a.unbonding), 0) as total,
-         coalesce(sum(a.held), 0) as held
-       from teg.accounts a
-     )
+     ), agents as (${agents})
      select (-d.issuance)::text as issued, d.destruction::text as destroyed, (-d.transit)::text as transit,
        (a.total + d.kept)::text as circulating, m.at as as_of, a.held::text as held,
        (a.held - coalesce((select sum(o.amount) from teg.open_tokens o where o.expires_at <= m.at), 0))::text as holds

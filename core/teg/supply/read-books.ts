@@ -13,8 +13,18 @@ const ATTEMPTS_MAX = 10
 /** SQLSTATEs of that: a row that was taken meanwhile, a number that was given meanwhile. */
 const RACED = new Set(['40001', '23505'])
 
-/** @param after the end of what was counted before, as `counted_to` told it */
-export async function readBooks(ctx: TegContext, after: number): Promise<Books> {
+/**
+ * In turn with all who read the whole ledger.
+ * @param after the end of what was counted before, as `counted_to` told it
+ * @throws 503 overloaded
+ */
+export const readBooks = (ctx: TegContext, after: number): Promise<Books> =>
+  ctx.scans.alone(
+    (signal) => readUntilAgreed({ ...ctx, signal, db: ctx.db.bound(signal) }, after),
+    ctx.signal,
+  )
+
+async function readUntilAgreed(ctx: TegContext, after: number): Promise<Books> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await readOnce(ctx, BigInt(after))

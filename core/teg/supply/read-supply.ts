@@ -2,10 +2,13 @@
 import { formatAmount } from '#core/base/amount.ts'
 import type { Supply } from '#core/wire/teg.ts'
 import type { TegContext } from '../context.ts'
-import { readSupplyRow } from './queries.ts'
 
+/**
+ * Never older than the request; one scan of the accounts serves all who ask meanwhile.
+ * @throws 503 overloaded
+ */
 export async function readSupply(ctx: TegContext): Promise<Supply> {
-  const row = await readSupplyRow(ctx.db, ctx.time)
+  const row = await ctx.scans.supply(ctx.signal)
   return {
     tokens_issued: formatAmount(BigInt(row.issued)),
     tokens_destroyed: formatAmount(BigInt(row.destroyed)),

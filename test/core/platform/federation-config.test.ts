@@ -1,5 +1,5 @@
 /** The configuration of federation: what is refused, in which words. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type ConfigError, readConfig } from '#core/platform/config.ts'
 
 const peer = {
@@ -58,6 +58,37 @@ test('names what is missing for what is there', () => {
   expect(faults({ FEDERATION_PEERS: JSON.stringify([peer]) }).join()).toContain(
     'FEDERATION_PROXY_URL: is required',
   )
+})
+
+describe('minting authority in the federated mode', () => {
+  const minting = { MINTING_AUTHORITY: 'teg-layer' }
+  const remote = {
+    EVENT_STORE_URL: 'https://events.example.com',
+    EVENT_STORE_IDENTITY_DIR: '/identity',
+  }
+  test.each([
+    [{ IDENTITY_DIR: '/identity' }, 'IDENTITY_DIR'],
+    [whole, 'IDENTITY_DIR, FEDERATION_PROXY_URL'],
+    [{ ...whole, FEDERATION_PEERS: JSON.stringify([peer]) }, 'FEDERATION_PROXY_URL, FEDERATION_PEERS'],
+    [remote, 'EVENT_STORE_URL with EVENTSTORE_MTLS_REQUIRED=true'],
+  ])('is refused with %o', (env, named) => {
+    expect(faults(env)).toEqual([])
+    expect(faults({ ...env, ...minting })).toEqual([
+      expect.stringMatching(/^MINTING_AUTHORITY: must be disabled in the federated mode \(/),
+    ])
+    expect(faults({ ...env, ...minting }).join()).toContain(named)
+  })
+
+  test('is taken where the registry stands alone, and by a TEG of its own', () => {
+    expect(faults(minting)).toEqual([])
+    const local = { EVENT_STORE_SERVICE_TOKEN: 'x'.repeat(32), EVENTSTORE_MTLS_REQUIRED: 'false' }
+    expect(faults({ ...minting, ...local, EVENT_STORE_URL: 'http://event-store:8090' })).toEqual([])
+    expect(faults({ ...minting, ...remote, EVENT_STORE_ENABLED: 'false' })).toEqual([])
+    // The standalone stack: the sidecar's token for wss, and nothing of a federation.
+    expect(faults({ ...minting, FEDERATION_PROXY_TOKEN: 'x'.repeat(32), IDENTITY_DIR: '' })).toEqual([])
+    const teg = { HOST_SERVICES: 'teg', TEG_SERVICE_TOKEN: 'x'.repeat(32) }
+    expect(faults({ ...minting, ...teg })).toEqual([])
+  })
 })
 
 test('the sidecar is an identity source of the EventStore', () => {

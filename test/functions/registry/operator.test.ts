@@ -80,7 +80,7 @@ describe('settings', () => {
     expect((await system.api.get('/audit/supply')).status).toBe(200)
   })
 
-  test.each(['/operator/settings', '/operator/overview', '/operator/treasury'])(
+  test.each(['/operator/settings', '/operator/overview', '/operator/treasury', '/operator/fees'])(
     '%s answers 401 without a credential and 403 insufficient_scope to a developer',
     async (path) => {
       expect((await system.api.get(path)).status).toBe(401)

@@ -61,7 +61,7 @@ describe('changing settings', () => {
         act: 'settings.change',
         object: 'settings/genesis_grant_amount',
         before: { value: '1000' },
-        after: { value: '5' },
+        after: { value: '5', settings_version: 1 },
         request_id: 'req-1',
       },
       {
@@ -69,7 +69,7 @@ describe('changing settings', () => {
         act: 'settings.change',
         object: 'settings/beta_invite_required',
         before: { value: false },
-        after: { value: true },
+        after: { value: true, settings_version: 1 },
         request_id: 'req-1',
       },
     ])
