@@ -33,7 +33,8 @@ export async function proveSequences<T>(
   await fc.assert(
     fc.asyncProperty(drawn, async (sequence) => {
       await run(sequence)
-      if (++done % SEARCH_EVERY === 1) expect(await findFaults(db)).toEqual([])
+      if (++done % SEARCH_EVERY === 1)
+        expect(await findFaults(db), `one of the sequences ${done - SEARCH_EVERY + 1} to ${done}`).toEqual([])
     }),
     { numRuns: runs, interruptAfterTimeLimit: limitOf(runs), markInterruptAsFailure: true },
   )
