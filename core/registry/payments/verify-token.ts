@@ -3,8 +3,7 @@ import type { Payment } from '#core/wire/teg.ts'
 import { mayActFor } from '../act-for-agents.ts'
 import type { RegistryContext } from '../context.ts'
 import { type FoundAgent, findAgents } from '../transfers/find-agents.ts'
-import { selectAgents } from '../transfers/queries.ts'
-import { isOpenStatus } from '../transfers/rules.ts'
+import { findInactive } from '../transfers/find-inactive.ts'
 import { fail } from './errors.ts'
 import { deadCode, type TokenClaims } from './rules.ts'
 import { openToken } from './sign-token.ts'
@@ -18,17 +17,16 @@ export async function verifyToken(ctx: RegistryContext, text: string): Promise<P
   const claims = await openToken(ctx, text)
   await requireAudience(ctx, claims)
   const payment = await liveToken(ctx, claims)
-  const inactive = await findInactive(ctx, payment)
+  const inactive = await judgeParties(ctx, payment)
   if (inactive) throw fail('agent_not_active', inactive)
   return payment
 }
 
 /** The party that is suspended or retired, in the gate's words: it would refuse the redemption. Null when both are active. */
-export async function findInactive(ctx: RegistryContext, payment: Payment): Promise<string | null> {
-  const rows = await selectAgents(ctx.db, [payment.payer_agent, payment.payee_agent], [])
-  const isOpen = (id: string) => rows.some((row) => row.id === id && isOpenStatus(row.status))
-  if (!isOpen(payment.payer_agent)) return 'The payer is not active.'
-  return isOpen(payment.payee_agent) ? null : 'The payee is not active.'
+export async function judgeParties(ctx: RegistryContext, payment: Payment): Promise<string | null> {
+  const inactive = await findInactive(ctx, [payment.payer_agent, payment.payee_agent])
+  if (inactive === null) return null
+  return `The ${inactive === payment.payer_agent ? 'payer' : 'payee'} is not active.`
 }
 
 /** The payee that the token names, when the caller may act for it. @throws 403 audience_mismatch */

@@ -1,6 +1,6 @@
 /** POST /x402/verify: whether a payment is good now; it changes nothing. */
 import type { RegistryContext } from '../../context.ts'
-import { findInactive } from '../verify-token.ts'
+import { judgeParties } from '../verify-token.ts'
 import { openPayment } from './open-payment.ts'
 import { type Fault, judgeState, wordRefusal } from './rules.ts'
 import type { FacilitatorIn, VerifyOut } from './schema.ts'
@@ -10,7 +10,7 @@ export async function verifyPayment(ctx: RegistryContext, asked: FacilitatorIn):
   const opened = await openPayment(ctx, asked)
   if (opened.fault) return invalid(opened.fault, opened.payer)
   const payment = await ctx.teg.payment(ctx, opened.claims.jti)
-  const inactive = payment?.status === 'active' ? await findInactive(ctx, payment) : null
+  const inactive = payment?.status === 'active' ? await judgeParties(ctx, payment) : null
   const fault = inactive
     ? wordRefusal({ code: 'agent_not_active', detail: inactive })
     : judgeState(payment?.status ?? null)
