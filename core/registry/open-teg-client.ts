@@ -118,6 +118,7 @@ export function openTegClient(options: TegClientOptions): TegClient {
     transfer: (call, id) => ask(call, `/transfers/${id}`, wire.Transfer),
     transfers: (call, query) => sure(call, '/transfers/search', wire.TransferPage, query),
     payment: (call, id) => ask(call, `/payments/${id}`, wire.Payment),
+    redemption: (call, id) => ask(call, `/payments/${id}/redemption`, wire.Redemption),
     payments: (call, query) => sure(call, '/payments/search', wire.PaymentPage, query),
     expiredPayments: (call, limit) =>
       sure(call, `/payments/expired${search({ limit })}`, wire.ExpiredPayments),

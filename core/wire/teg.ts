@@ -48,6 +48,15 @@ export const Payment = z.strictObject({
   task_ref: z.string().nullable(),
 })
 export type Payment = z.infer<typeof Payment>
+/**
+ * GET /payments/{id}/redemption on the TEG: the token, and what stands against redeeming it in whole at this moment, in
+ * the gate's own words; null: nothing does.
+ */
+export const Redemption = z.strictObject({
+  payment: Payment,
+  refusal: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
+})
+export type Redemption = z.infer<typeof Redemption>
 export const PaymentPage = PageOf(Payment)
 /** POST /payments/search on the TEG; newest first. An active token whose time is over is shown as expired. */
 export const PaymentSearch = z.strictObject({

@@ -9,7 +9,7 @@ import { ledgerErrors } from '#core/teg/ledger/errors.ts'
 import { listExpired } from '#core/teg/ledger/list-expired.ts'
 import { postCommands } from '#core/teg/ledger/post-commands.ts'
 import { readBalance } from '#core/teg/ledger/read-balance.ts'
-import { readPayment } from '#core/teg/ledger/read-payment.ts'
+import { readPayment, readRedemption } from '#core/teg/ledger/read-payment.ts'
 import { readStatement } from '#core/teg/ledger/read-statement.ts'
 import { readTransfer } from '#core/teg/ledger/read-transfer.ts'
 import { BalanceQuery, ExpiredQuery, PostingsQuery, StatementQuery } from '#core/teg/ledger/schema.ts'
@@ -104,6 +104,16 @@ export default defineFunction<TegContext>({
       '/payments/:id',
       { ...inside, summary: 'A payment token', params: IdPath, reply: wire.Payment },
       ({ ctx, params }) => readPayment(ctx, params.id),
+    ),
+    get(
+      '/payments/:id/redemption',
+      {
+        ...inside,
+        summary: 'A payment token, and what stands against redeeming it now',
+        params: IdPath,
+        reply: wire.Redemption,
+      },
+      ({ ctx, params }) => readRedemption(ctx, params.id),
     ),
     get('/supply', { ...inside, summary: 'The supply, in one snapshot', reply: wire.Supply }, ({ ctx }) =>
       readSupply(ctx),

@@ -57,10 +57,3 @@ export function isTokenJws(jws: string): boolean {
 }
 
 export const isLife = (seconds: number): boolean => seconds >= 1 && seconds <= EXPIRES_IN_MAX
-
-/** Why a token can't be redeemed any more; null for an active one. */
-export function deadCode(
-  status: Payment['status'],
-): 'token_redeemed' | 'token_cancelled' | 'token_expired' | null {
-  return status === 'active' ? null : (`token_${status}` as const)
-}

@@ -48,6 +48,23 @@ export async function readTokenRow(
   return rows[0]
 }
 
+/** The same, and what the gate would say at that moment to its payee who redeems it in whole: {code, detail}; null: nothing. */
+export async function readRedemptionRow(
+  db: Queryable,
+  id: string,
+  time: Date | null,
+): Promise<(TokenRow & { verdict: [code: string, detail: string] | null }) | undefined> {
+  const rows = await db.query<TokenRow & { verdict: [string, string] | null }>(
+    `select ${TOKEN}, k.expires_at <= n.at as due,
+       coalesce(teg.judge_redeeming(k, coalesce(s.status, 1::smallint), k.payee, k.amount, n.at, p.status, q.status),
+         case when q.balance > 9223372036854775807 - k.amount - q.staked - q.unbonding then teg.payee_is_full() end) as verdict
+     from (select coalesce($2::timestamptz, clock_timestamp()) as at) n cross join teg.tokens k ${AROUND}
+     where k.id = $1::uuid`,
+    [id, time],
+  )
+  return rows[0]
+}
+
 /** Tokens of agents (null: all) before a ledger number, newest first. `status`: 1 active, 2 to 4 as `ended`; null: any. */
 export function searchTokenRows(
   db: Queryable,
