@@ -56,7 +56,9 @@ async function changeSupply(
   const change = outcome?.supply_change
   if (!outcome || !change) throw new Error('the TEG did not say what it has issued or destroyed')
   await recordOnce(ctx, command.op, change, memo)
-  return new Reply(change, { replayed: outcome.replayed })
+  const { balance_after } = outcome
+  const shown = balance_after === undefined ? change : { ...change, balance_after }
+  return new Reply(shown, { replayed: outcome.replayed })
 }
 
 /** The act has happened at the TEG: its record has the transfer's id, so that a repeat after a crash fills a gap and no more. */

@@ -1,5 +1,5 @@
 /** The rules of payment tokens on the registry's side: claims, text, lives. Pure. */
-import type { Payment } from '#core/wire/teg.ts'
+import type { Outcome, Payment } from '#core/wire/teg.ts'
 import { EXPIRES_IN_MAX } from './schema.ts'
 
 const PREFIX = 'apt_'
@@ -57,3 +57,7 @@ export function isTokenJws(jws: string): boolean {
 }
 
 export const isLife = (seconds: number): boolean => seconds >= 1 && seconds <= EXPIRES_IN_MAX
+
+/** The balance of the agent that has acted, where the outcome tells it: a field of the reply. */
+export const balanceAfter = ({ balance_after }: Outcome): Pick<Outcome, 'balance_after'> =>
+  balance_after === undefined ? {} : { balance_after }

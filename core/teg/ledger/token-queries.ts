@@ -19,10 +19,12 @@ export interface TokenRow {
   ended: number | null
   redeemed: bigint | null
   transfer: string | null
+  /** What the payer had available after a cancellation or an expiry that it was answered. */
+  available: bigint | null
 }
 
 const TOKEN = `k.seq, k.id, k.payer, p.did as payer_did, k.payee, q.did as payee_did, k.amount, k.created_at, k.expires_at,
-  k.task_ref, s.status as ended, s.amount as redeemed, s.transfer`
+  k.task_ref, s.status as ended, s.amount as redeemed, s.transfer, s.available`
 const AROUND = `left join teg.token_steps s on s.token = k.id
   join teg.accounts p on p.id = k.payer join teg.accounts q on q.id = k.payee`
 

@@ -67,7 +67,7 @@ end $$;
 -- Records the tokens that a batch has issued and ended.
 drop function if exists teg.write_tokens;
 create function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[], p_from uuid[],
-  p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[])
+  p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], p_left bigint[])
 returns void language plpgsql as $$
 begin
   with issued as (
@@ -85,11 +85,11 @@ begin
     return;
   end if;
   with ended as (
-    insert into teg.token_steps (seq, token, issued, payer, payee, status, amount, transfer, created_at)
+    insert into teg.token_steps (seq, token, issued, payer, payee, status, amount, transfer, created_at, available)
     select p_base + c.place - 1, (p_tokens[c.place]).id, (p_tokens[c.place]).seq, (p_tokens[c.place]).payer,
-      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end, 
-      case c.op when 7 then teg.id_of(p_base + c.place - 1, p_now) end, p_now
-    from unnest(p_op, p_state, p_amount) with ordinality as c(op, state, amount, place)
+      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end,
+      case c.op when 7 then teg.id_of(p_base + c.place - 1, p_now) end, p_now, case when c.op <> 7 then c.remaining end
+    from unnest(p_op, p_state, p_amount, p_left) with ordinality as c(op, state, amount, remaining, place)
     where c.op in (7, 8, 9) and c.state in (0, 5) and (p_tokens[c.place]).id is not null
     returning token_steps.token
   )

@@ -37,6 +37,7 @@ describe('issue', () => {
       replayed: false,
       transfer: null,
       error: null,
+      balance_after: '6',
       payment: {
         id: expect.any(String),
         status: 'active',

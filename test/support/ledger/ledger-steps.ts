@@ -154,7 +154,7 @@ function seen(outcome: Outcome): Verdict {
     code: outcome.error?.code ?? null,
     amount: micro(made?.amount ?? given?.amount ?? change?.amount),
     fee: micro(made?.fee),
-    left: micro(made?.balance_after),
+    left: micro(made?.balance_after ?? outcome.balance_after),
     token: payment ? `${payment.status} ${micro(payment.redeemed_amount)}` : null,
   }
 }
