@@ -130,7 +130,7 @@ function take(lanes: Lanes): Waiting[] {
 
 /** Sends a batch until it is answered, or until nobody waits for it any more. */
 async function deliver(lanes: Lanes, batch: readonly Waiting[]): Promise<void> {
-  const body = `{"commands":[${batch.map((entry) => entry.text).join(',')}]}`
+  const body = `{"commands":[${batch.map((entry) => entry.text).join(',')}]${callsOf(batch)}}`
   let isStuck = false
   try {
     for (let failures = 0; batch.some((entry) => !entry.settled); failures++) {
@@ -156,6 +156,12 @@ async function deliver(lanes: Lanes, batch: readonly Waiting[]): Promise<void> {
     if (isStuck) lanes.stuck--
   }
 }
+
+/** Whose commands a batch of several calls holds: the TEG's log names each request that one of its failures has met. */
+const callsOf = (batch: readonly Waiting[]): string =>
+  batch.length < 2
+    ? ''
+    : `,"calls":${JSON.stringify(batch.map(({ call, count }) => [call.requestId, count]))}`
 
 /** The call of a batch's attempt: the first one's id, and the time of the one that waits longest. */
 function callOf(batch: readonly Waiting[]): TegCall {

@@ -172,6 +172,12 @@ export const Command = z.discriminatedUnion('op', [
 export type Command = z.input<typeof Command>
 
 export const COMMANDS_MAX = 5000
+/** The requests whose commands travel together, in their order: the id of each and how many commands it sent. For the log. */
+export const CallsOfBatch = z
+  .array(z.tuple([z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/), z.number().int().min(1)]))
+  .max(COMMANDS_MAX)
+export type CallsOfBatch = z.infer<typeof CallsOfBatch>
+
 /** The last command is linked to none: batches of several callers travel together. */
 export const CommandBatch = z.strictObject({
   commands: z
@@ -179,6 +185,8 @@ export const CommandBatch = z.strictObject({
     .min(1)
     .max(COMMANDS_MAX)
     .refine((commands) => !isLinked(commands.at(-1)), 'the last command may not be linked'),
+  /** Absent: all are of the request whose id stands in the header. */
+  calls: CallsOfBatch.optional(),
 })
 export const isLinked = (command: { op: string; linked?: boolean | undefined } | undefined): boolean =>
   command?.linked === true

@@ -41,7 +41,7 @@ export default defineFunction<TegContext>({
         reply: wire.OutcomeBatch,
         errors: [ledgerErrors],
       },
-      ({ ctx, body }) => postCommands(ctx, body.commands),
+      ({ ctx, body }) => postCommands(ctx, body.commands, body.calls),
     ),
     get(
       '/accounts/:id/balance',

@@ -2,14 +2,14 @@
 import type { Database } from '#core/platform/database/database.ts'
 import { lostConnection, violates } from '#core/platform/database/database.ts'
 import type { Log } from '#core/platform/log.ts'
-import { COMMANDS_MAX, isLinked, type Outcome } from '#core/wire/teg.ts'
+import { type CallsOfBatch, COMMANDS_MAX, isLinked, type Outcome } from '#core/wire/teg.ts'
 import { makeShortWay, type ShortWay } from './apply-transfers.ts'
 import { buildOutcomes, tokensOf } from './build-outcomes.ts'
 import { type DigestKey, digestKeyOf, OTHER_DIGESTS } from './digest-key.ts'
 import { encodeCommands, type ParsedCommand } from './encode-commands.ts'
 import { isPlain, type PlainTransfer } from './encode-transfers.ts'
 import { fail } from './errors.ts'
-import { accountsOf, takeShare, type Waiting } from './fill-lane.ts'
+import { accountsOf, findCall, takeShare, type Waiting } from './fill-lane.ts'
 import { applyCommands, readKeysByTime, readOutcomes } from './queries.ts'
 import { readTokens } from './token-queries.ts'
 
@@ -25,9 +25,10 @@ export interface Gate {
   /**
    * Runs commands in order, in one batch together with what else is queued. What has not begun when the signal aborts is
    * not begun.
+   * `calls` are the requests that they came with: the log names the one whose command could not be run.
    * @throws 503 overloaded when the queue is full, 503 ledger_unavailable when the database is away
    */
-  post(commands: readonly ParsedCommand[], signal?: AbortSignal): Promise<Outcome[]>
+  post(commands: readonly ParsedCommand[], signal?: AbortSignal, calls?: CallsOfBatch): Promise<Outcome[]>
   /** Commands that wait. */
   queued(): number
 }
@@ -90,7 +91,7 @@ export function openGate(options: GateOptions): Gate {
   }
   return {
     queued: () => queued,
-    async post(commands, signal) {
+    async post(commands, signal, calls) {
       if (isLinked(commands.at(-1))) throw new Error('The last command of a call is linked to nothing')
       if (queued + commands.length > queuedMax)
         throw fail('overloaded', `${queued} commands are waiting; nothing was done.`, {
@@ -98,7 +99,7 @@ export function openGate(options: GateOptions): Gate {
         })
       queued += commands.length
       return new Promise((resolve, reject) => {
-        queue.push({ commands, plain: commands.every(isPlain), passed: 0, signal, resolve, reject })
+        queue.push({ commands, plain: commands.every(isPlain), passed: 0, signal, calls, resolve, reject })
         if (busy < lanes) void run()
       })
     },
@@ -122,10 +123,8 @@ async function runBatch(inside: Inside, waiting: readonly Waiting[]): Promise<vo
 
 async function runEntries(inside: Inside, waiting: readonly Waiting[]): Promise<void> {
   try {
-    const outcomes = await applyOrHalve(
-      inside,
-      waiting.flatMap((entry) => entry.commands),
-    )
+    const commands = waiting.flatMap((entry) => entry.commands)
+    const outcomes = await applyOrHalve(inside, commands, waiting)
     let at = 0
     for (const { commands, resolve } of waiting) {
       resolve(outcomes.slice(at, at + commands.length))
@@ -137,7 +136,11 @@ async function runEntries(inside: Inside, waiting: readonly Waiting[]): Promise<
 }
 
 /** Runs a batch; one that the database refuses is halved until the command at fault stands alone. */
-async function applyOrHalve(options: Inside, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
+async function applyOrHalve(
+  options: Inside,
+  commands: readonly ParsedCommand[],
+  waiting: readonly Waiting[],
+): Promise<Outcome[]> {
   try {
     return await applyWithRetries(options, commands)
   } catch (error) {
@@ -145,11 +148,12 @@ async function applyOrHalve(options: Inside, commands: readonly ParsedCommand[])
       throw fail('ledger_unavailable', undefined, { cause: error, headers: { 'retry-after': '1' } })
     const middle = findMiddle(commands)
     if (middle === 0) {
-      options.log.error({ error }, 'the gate could not run a command')
+      const request_id = findCall(waiting, commands[0] as ParsedCommand)
+      options.log.error({ error, ...(request_id && { request_id }) }, 'the gate could not run a command')
       return commands.map(() => failed)
     }
-    const first = await applyOrHalve(options, commands.slice(0, middle))
-    return [...first, ...(await applyOrHalve(options, commands.slice(middle)))]
+    const first = await applyOrHalve(options, commands.slice(0, middle), waiting)
+    return [...first, ...(await applyOrHalve(options, commands.slice(middle), waiting))]
   }
 }
 
