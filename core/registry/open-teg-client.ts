@@ -8,6 +8,7 @@ import { Books } from '#core/wire/audit.ts'
 import * as wire from '#core/wire/teg.ts'
 import { type Attempt, makeSender, unavailable } from './send-commands.ts'
 import type { TegCall, TegClient } from './teg-client.ts'
+import { type After, makeWatch } from './watch-silence.ts'
 
 export interface TegClientOptions {
   readonly token: string
@@ -20,6 +21,8 @@ export interface TegClientOptions {
   readonly http?: InnerHttp
   /** The pause between two attempts of a batch (tests). */
   readonly wait?: (ms: number) => Promise<unknown>
+  /** The clock by which an answer is overdue (tests). */
+  readonly after?: After
 }
 
 /** Tells the TEG how many milliseconds its answer is waited for: what nobody waits for is not begun. */
@@ -61,7 +64,15 @@ export function openTegClient(options: TegClientOptions): TegClient {
       return { kind: 'unknown', cause: error }
     }
   }
-  const send = makeSender(attempt, options.wait)
+  const ping = async (call: TegCall): Promise<boolean> => {
+    try {
+      return (await request('/readyz', call)).status === 200
+    } catch {
+      return false
+    }
+  }
+  const watch = makeWatch((signal) => ping({ requestId: options.newId(), signal }), options.after)
+  const send = makeSender(attempt, watch, options.wait)
 
   /** A read: null for 404; a Problem of the TEG's own 4xx is passed on (a bad cursor, rates out of bounds). */
   const ask = async <S extends z.ZodType>(
@@ -129,13 +140,9 @@ export function openTegClient(options: TegClientOptions): TegClient {
     outbox: (call, after, limit) => sure(call, `/outbox${search({ after, limit })}`, wire.OutboxPage),
     postings: (call, query) => sure(call, `/postings${search({ ...query })}`, wire.PostingPage),
     books: (call, after) => sure(call, `/books${search({ after })}`, Books),
-    async ping(call) {
+    ping(call) {
       refuseInsideTransaction('A call to the TEG')
-      try {
-        return (await request('/readyz', call)).status === 200
-      } catch {
-        return false
-      }
+      return ping(call)
     },
   }
 }

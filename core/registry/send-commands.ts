@@ -4,6 +4,7 @@ import { fail as failCommon, type Problem } from '#core/base/errors.ts'
 import { COMMANDS_MAX, type Command, type Outcome, OutcomeBatch } from '#core/wire/teg.ts'
 import type { TegCall } from './teg-client.ts'
 import { fail } from './teg-errors.ts'
+import type { Watch } from './watch-silence.ts'
 
 const LANES = 2
 /** Bytes of one batch's commands, so that a body stays far below the TEG's limit. */
@@ -36,6 +37,7 @@ interface Waiting {
 /** What the lanes of a sender know together. */
 interface Lanes {
   readonly send: Send
+  readonly watch: Watch
   readonly wait: (ms: number) => Promise<unknown>
   readonly queue: Waiting[]
   busy: number
@@ -48,9 +50,10 @@ interface Lanes {
 /** Makes the sender. `wait` is the pause between two attempts. */
 export function makeSender(
   send: Send,
+  watch: Watch,
   wait: (ms: number) => Promise<unknown> = (ms) => delay(ms),
 ): (call: TegCall, commands: readonly Command[]) => Promise<Outcome[]> {
-  const lanes: Lanes = { send, wait, queue: [], busy: 0, queued: 0, stuck: 0 }
+  const lanes: Lanes = { send, watch, wait, queue: [], busy: 0, queued: 0, stuck: 0 }
   return (call, commands) =>
     new Promise((resolve, reject) => {
       const settle = <T>(act: (value: T) => void) => {
@@ -72,7 +75,7 @@ export function makeSender(
       }
       const onAbort = () => entry.reject(entry.sent ? unknown() : unavailable('It was not sent in time.'))
       if (call.signal.aborted) return onAbort()
-      if (lanes.stuck >= LANES) return entry.reject(unavailable(AWAY))
+      if (lanes.stuck >= LANES || (lanes.busy > 0 && watch.silent())) return entry.reject(unavailable(AWAY))
       if (lanes.queued > 0 && lanes.queued + commands.length > QUEUED_MAX)
         return entry.reject(overloaded(lanes.queued))
       call.signal.addEventListener('abort', onAbort, { once: true })
@@ -87,6 +90,8 @@ async function runLane(lanes: Lanes): Promise<void> {
   lanes.busy++
   // Sockets are read before this goes on: what arrives in one turn of the event loop travels together.
   await new Promise((next) => setImmediate(next))
+  // Nothing is sent into silence: whoever comes after all others have given up asks first.
+  if (lanes.watch.silent() && !(await lanes.watch.ask())) giveUpQueue(lanes)
   while (lanes.queue.length > 0) {
     const batch = take(lanes)
     if (batch.length > 0) await deliver(lanes, batch)
@@ -132,13 +137,17 @@ function take(lanes: Lanes): Waiting[] {
 async function deliver(lanes: Lanes, batch: readonly Waiting[]): Promise<void> {
   const body = `{"commands":[${batch.map((entry) => entry.text).join(',')}]${callsOf(batch)}}`
   let isStuck = false
+  const unwatch = lanes.watch.begin(() => giveUpQueue(lanes))
   try {
     for (let failures = 0; batch.some((entry) => !entry.settled); failures++) {
       if (failures > 0) await lanes.wait(Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures - 1)))
       for (const entry of batch) entry.sent = true
       const call = callOf(batch)
       const result = await lanes.send('/commands', body, call)
-      if (result.kind === 'reply') return answer(batch, result.body)
+      if (result.kind === 'reply') {
+        lanes.watch.answered()
+        return answer(batch, result.body)
+      }
       // A connection that broke may have been the only one; a second failure, or silence, says more.
       if (!isStuck && (failures > 0 || call.signal.aborted)) {
         isStuck = true
@@ -153,6 +162,7 @@ async function deliver(lanes: Lanes, batch: readonly Waiting[]): Promise<void> {
       }
     }
   } finally {
+    unwatch()
     if (isStuck) lanes.stuck--
   }
 }
