@@ -128,7 +128,8 @@ begin
     stale := v_stale[i]; f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
     -- Before a payer's funds are judged, its holds that are due are voided.
     if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and v_swept[a] is not true then
-      select e.tokens, e.freed into w, v_freed from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void)) e;
+      select e.tokens, e.freed into w, v_freed
+      from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void), amount - v_balance[a] + v_held[a]) e;
       v_swept[a] := cardinality(w) < 100;
       if v_freed > 0 then
         v_held[a] := v_held[a] - v_freed; v_dirty[a] := true; v_holds := true; v_void := v_void || w;

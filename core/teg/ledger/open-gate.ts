@@ -11,7 +11,7 @@ import { isPlain, type PlainTransfer } from './encode-transfers.ts'
 import { fail } from './errors.ts'
 import { accountsOf, findCall, takeShare, type Waiting } from './fill-lane.ts'
 import { applyCommands, readKeysByTime, readOutcomes } from './queries.ts'
-import { readTokens } from './token-queries.ts'
+import { readDueTokensOf, readTokens } from './token-queries.ts'
 
 /** Commands that may wait; beyond it nothing more is taken. */
 export const QUEUED_MAX = 20_000
@@ -20,6 +20,10 @@ const LANES_ON_SERVER = 2
 const SHARE_MIN = 64
 /** Tries of one batch after a deadlock, a rival's key or a lost connection: the keys make a repeat safe. */
 const TRIES_MAX = 4
+/** The gate's word for a payer of whom more holds are due, and needed, than one batch has numbers for. */
+const TOO_MANY_DUE = 'NF003'
+/** Batches of holds that are voided ahead of one that needs them; what they have voided helps the next try. */
+const VOIDS_MAX = 20
 
 export interface Gate {
   /**
@@ -177,14 +181,31 @@ function findMiddle(commands: readonly ParsedCommand[]): number {
 }
 
 async function applyWithRetries(options: Inside, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
+  let voided = 0
   for (let attempt = 1; ; attempt++) {
     try {
       return await apply(options, commands)
     } catch (error) {
+      const { code, detail } = (error ?? {}) as { code?: unknown; detail?: unknown }
+      if (code === TOO_MANY_DUE && typeof detail === 'string' && voided++ < VOIDS_MAX) {
+        await voidDue(options, detail)
+        attempt--
+        continue
+      }
       if (attempt >= TRIES_MAX || !isPassing(error)) throw error
       if ((error as { code?: string }).code === OTHER_DIGESTS) options.digestKey = undefined
     }
   }
+}
+
+/** Voids holds of a payer that are due: one batch, as the expiry task sends them. */
+async function voidDue(options: Inside, payer: string): Promise<void> {
+  const due = await readDueTokensOf(options.db, payer, COMMANDS_MAX, options.clock.fixed)
+  if (due.length === 0) return
+  await applyWithRetries(
+    options,
+    due.map((token) => ({ op: 'expire_token', ...token, fence: null })),
+  )
 }
 
 /** Failures that some command's values can cause; all else (disk full, read-only, shutting down) would hit every half. */

@@ -102,6 +102,21 @@ export function readDueTokens(
   )
 }
 
+/** The same of one payer. */
+export function readDueTokensOf(
+  db: Queryable,
+  payer: string,
+  limit: number,
+  time: Date | null,
+): Promise<{ token_id: string; payer_agent: string }[]> {
+  return db.query(
+    `select o.token as token_id, o.payer as payer_agent from teg.open_tokens o
+     where o.payer = $1::uuid and o.expires_at <= coalesce($3::timestamptz, clock_timestamp())
+     order by o.expires_at, o.token limit $2::integer`,
+    [payer, limit, time],
+  )
+}
+
 /** Tokens by the ledger numbers of their issues and ends; `event_seq` is that number. */
 export function readTokenEvents(
   db: Queryable,

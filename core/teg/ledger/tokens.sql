@@ -10,15 +10,36 @@ begin
     left join teg.token_steps s on s.token = c.id);
 end $$;
 
--- Tokens of a payer whose time is over, oldest first: at most a hundred, and not those that the batch has ended already.
-create or replace function teg.find_expired(p_payer uuid, p_now timestamptz, p_ended uuid[], p_most integer,
+-- Tokens of a payer whose time is over, oldest first, and not those that the batch has ended already: a hundred, or as many
+-- as `p_needed` micro-AVT take (null: all), so that nothing is refused for funds that are due. A batch has numbers for
+-- `p_most` more: where more are needed it ends with NF003, and the caller voids this payer's and comes again.
+drop function if exists teg.find_expired;
+create function teg.find_expired(p_payer uuid, p_now timestamptz, p_ended uuid[], p_most integer, p_needed bigint,
   out tokens uuid[], out freed bigint)
 language plpgsql as $$
+declare
+  v_first constant integer := least(100, p_most);
+  v_more boolean;
 begin
   select coalesce(array_agg(e.token), '{}'), coalesce(sum(e.amount), 0)::bigint into tokens, freed
   from (select o.token, o.amount from teg.open_tokens o
     where o.payer = p_payer and o.expires_at <= p_now and o.token <> all (p_ended)
-    order by o.expires_at, o.token limit least(100, p_most)) e;
+    order by o.expires_at, o.token limit v_first) e;
+  if cardinality(tokens) < v_first or freed >= p_needed then
+    return;
+  end if;
+  select coalesce(array_agg(e.token order by e.place) filter (where e.place <= p_most), '{}'),
+    coalesce(sum(e.amount) filter (where e.place <= p_most), 0)::bigint, coalesce(max(e.place) > p_most, false)
+  into tokens, freed, v_more
+  from (select d.token, d.amount, row_number() over w as place, sum(d.amount) over w - d.amount as before
+    from (select o.token, o.amount, o.expires_at from teg.open_tokens o
+      where o.payer = p_payer and o.expires_at <= p_now and o.token <> all (p_ended)
+      order by o.expires_at, o.token limit p_most + 1) d
+    window w as (order by d.expires_at, d.token rows unbounded preceding)) e
+  where e.place <= v_first or p_needed is null or e.before < p_needed;
+  if v_more then
+    raise exception 'teg.open_tokens: more holds are due than one batch can void' using errcode = 'NF003', detail = p_payer::text;
+  end if;
 end $$;
 
 -- Redeeming a token, of which `p_state` is known under the payer's lock.

@@ -187,21 +187,6 @@ describe('expiry', () => {
     expect(rows).toEqual([{ rises: true }])
   })
 
-  test('at most a hundred holds are voided for one command', async () => {
-    const [payer, payee] = await pair('15')
-    await t.client.commands(
-      call,
-      Array.from({ length: 150 }, () => issueToken(payer, payee, '0.1', { expires_in: 1 })),
-    )
-    t.clock.advance(1000)
-    const outcomes = await t.client.commands(call, [
-      transfer(payer, payee, '12'),
-      transfer(payer, payee, '12'),
-    ])
-    expect(outcomes.map(code)).toEqual(['insufficient_funds', 'ok'])
-    expect(await findFaults(t.db)).toEqual([])
-  })
-
   test('of one that is not due leaves it as it is; of one that is due voids it', async () => {
     const [payer, payee] = await pair()
     const id = await issue(payer, payee, '8', 60)
