@@ -71,7 +71,10 @@ export const TransferCommand = z.strictObject({
   reference: z.string().max(200).nullable(),
   quote: QuoteClaim.nullable(),
   limits: SpendLimits.nullable(),
-  /** Linked to the next command of the batch: the group that ends with the first one not linked happens whole or not at all. */
+  /**
+   * Linked to the next command of the batch: the group that ends with the first one not linked happens whole or not at all.
+   * At the TEG only: no public route and no call of the SDK makes such a group.
+   */
   linked: z.boolean().optional(),
 })
 /** Pays a transfer back, in whole (amount null) or in part; the acting account is the payee of the original. */
