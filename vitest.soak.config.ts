@@ -1,4 +1,7 @@
-/** The long runs: kill -9 under load, hours of random operations. Not part of `npm test`. */
+/**
+ * The long runs: kill -9 under load, hours of random operations. Not part of `npm test`. SOAK_RUNS: sequences of each
+ * protocol of the ledger (3000); SOAK_KILLS: kills (60); SOAK_SECONDS: of the event streams.
+ */
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({

@@ -64,7 +64,7 @@ export const commonErrors = {
   idempotency_in_flight: { status: 409, title: 'The first request with this key is still being worked on' },
   precondition_failed: { status: 412, title: 'The thing has changed since you read it' },
   payload_too_large: { status: 413, title: 'The body is too large' },
-  unsupported_media_type: { status: 415, title: 'The body must be application/json' },
+  unsupported_media_type: { status: 415, title: 'The body has a form that is not read here' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used with another request' },
   precondition_required: { status: 428, title: 'This request needs an If-Match header' },
   rate_limited: { status: 429, title: 'Too many requests' },

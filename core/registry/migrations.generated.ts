@@ -773,4 +773,7 @@ end $$;
 -- event, with a lock written onto its row.
 alter table registry.ledger_receipts drop constraint ledger_receipts_index_fkey;
 ` },
+  { name: "0146-grant-budgets.sql", sql: `-- The budget of a day (micro-AVT) that a due grant found used up: under a greater one it is tried again at once, not tomorrow.
+alter table registry.grants_due add column budget_used_up bigint;
+` },
 ]

@@ -53,14 +53,20 @@ export function openTegClient(options: TegClientOptions): TegClient {
       if (status === 200) return { kind: 'reply', body: JSON.parse(text) }
       const code = codeOf(text)
       if (code === 'overloaded' || code === 'shutting_down')
-        return { kind: 'unsent', problem: unavailable('It takes nothing more at this moment.') }
+        return {
+          kind: 'unsent',
+          problem: unavailable('The ledger takes nothing more at this moment; nothing was done.'),
+        }
       if (status >= 500) return { kind: 'unknown', cause: new Error(`The TEG answered ${code}`) }
       // The TEG refused the whole batch: a fault of ours in one of its commands, and nothing was done.
       const cause = new Error(`The TEG answered ${status} ${code}`)
       return { kind: 'refused', problem: failCommon('internal_error', undefined, { cause }) }
     } catch (error) {
       if (wasUnsent(error))
-        return { kind: 'unsent', problem: unavailable('Nothing listens at its address.', error) }
+        return {
+          kind: 'unsent',
+          problem: unavailable('The ledger cannot be reached; nothing was done.', error),
+        }
       return { kind: 'unknown', cause: error }
     }
   }
@@ -87,13 +93,13 @@ export function openTegClient(options: TegClientOptions): TegClient {
     try {
       reply = await request(path, call, text)
     } catch (error) {
-      throw unavailable('It did not answer.', error)
+      throw unavailable('The ledger did not answer.', error)
     }
     if (reply.status === 404) return null
     if (reply.status >= 500)
-      throw unavailable('It could not answer.', new Error(`The TEG answered ${codeOf(reply.text)}`))
+      throw unavailable('The ledger could not answer.', new Error(`The TEG answered ${codeOf(reply.text)}`))
     const json = parseJson(reply.text)
-    if (json === undefined) throw unavailable('Its answer could not be read.')
+    if (json === undefined) throw unavailable('The answer of the ledger could not be read.')
     if (reply.status !== 200) throw passOn(json)
     const parsed = shape.safeParse(json)
     if (!parsed.success) throw failCommon('internal_error', undefined, { cause: parsed.error })

@@ -73,7 +73,10 @@ export function makeSender(
         resolve: settle(resolve),
         reject: settle(reject),
       }
-      const onAbort = () => entry.reject(entry.sent ? unknown() : unavailable('It was not sent in time.'))
+      const onAbort = () =>
+        entry.reject(
+          entry.sent ? unknown() : unavailable('The ledger was not asked in time; nothing was done.'),
+        )
       if (call.signal.aborted) return onAbort()
       if (lanes.stuck >= LANES || (lanes.busy > 0 && watch.silent())) return entry.reject(unavailable(AWAY))
       if (lanes.queued > 0 && lanes.queued + commands.length > QUEUED_MAX)

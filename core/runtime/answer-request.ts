@@ -1,6 +1,6 @@
 /** Answers one request of one row: caller, limits, shapes, the row's own work, the reply. */
 import type { Caller } from '#core/base/caller.ts'
-import { fail } from '#core/base/errors.ts'
+import { fail, Problem } from '#core/base/errors.ts'
 import { Reply } from '#core/base/reply.ts'
 import type { Context } from '#core/platform/context.ts'
 import { admit } from './admit-caller.ts'
@@ -155,13 +155,19 @@ async function answer<C extends Context>(
 ): Promise<Response> {
   const { spec } = row
   const { request, search, pathParams, header, facts } = incoming
-  const caller = await call.authenticate(request)
   const { tierOf, coordination } = ports
-  const excess =
-    spec.uncounted || !tierOf
-      ? null
-      : await countRequest(coordination, tierOf, caller, facts.address, call.headers)
-  const refusal = excess ?? admit(spec.callers, spec.scope, caller)
+  const count = (caller: Caller) =>
+    spec.uncounted || !tierOf ? null : countRequest(coordination, tierOf, caller, facts.address, call.headers)
+  let caller: Caller
+  try {
+    caller = await call.authenticate(request)
+  } catch (error) {
+    // A bad credential is nobody's: it counts for the address, or keys could be guessed without an end.
+    const isBad = error instanceof Problem && error.code === 'unauthenticated'
+    throw (isBad && (await count(anonymous))) || error
+  }
+  const excess = count(caller)
+  const refusal = (excess && (await excess)) ?? admit(spec.callers, spec.scope, caller)
   if (refusal) throw refusal
   const bare = row as Row<never>
   const read = hasNoBody(bare)

@@ -71,16 +71,18 @@ export function composeApp<C extends Context>(
       }
     }
   }
-  for (const [path, allowed] of methods) {
-    const allow = [...allowed, ...(allowed.has('GET') ? ['HEAD'] : [])].join(', ')
-    if (open.has(path)) hono.options(path, () => preflight(allow))
-    hono.all(path, (c) =>
-      strayReply(
-        c.req.raw,
-        fail('method_not_allowed', `Allowed here: ${allow}.`, { headers: { allow } }),
-        newRequestId,
-      ),
-    )
+  const allowedAt = (path: string) => {
+    const allowed = [...(methods.get(path) ?? [])]
+    return [...allowed, ...(allowed.includes('GET') ? ['HEAD'] : [])]
+  }
+  const refuseMethod = (request: Request, path: string) => {
+    const allow = allowedAt(path).join(', ')
+    const problem = fail('method_not_allowed', `Allowed here: ${allow}.`, { headers: { allow } })
+    return strayReply(request, problem, newRequestId)
+  }
+  for (const path of methods.keys()) {
+    if (open.has(path)) hono.options(path, () => preflight(allowedAt(path).join(', ')))
+    hono.all(path, (c) => refuseMethod(c.req.raw, path))
   }
   hono.notFound((c) =>
     strayReply(
@@ -96,8 +98,12 @@ export function composeApp<C extends Context>(
     fetch(request, facts) {
       // A literal path needs no router: it is always the more special one, and one look-up costs a tenth of a walk.
       const path = pathIn(request.url)
-      const answerer = (literal.get(path) as Record<string, Answerer> | undefined)?.[request.method]
+      const answerers: Record<string, Answerer> | undefined = literal.get(path)
+      const answerer = answerers?.[request.method]
       if (answerer) return answerer(request, path, noParams, facts)
+      // Nor is it a value of another row's parameter: GET /transfers/batch asks for no transfer of that id.
+      if (answerers && request.method !== 'OPTIONS' && !allowedAt(path).includes(request.method))
+        return refuseMethod(request, path)
       return pages(request, path) ?? hono.fetch(request, facts)
     },
     inFlight: () => total.count,

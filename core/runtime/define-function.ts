@@ -72,6 +72,8 @@ export interface RowSpec<P, Q, B> {
   readonly location?: (body: never) => string
   /** `gate`: the key is required and the gate keeps the outcome; `record` (default of all that writes): optional, kept by `ctx.once`. */
   readonly idempotency?: 'gate' | 'record' | 'none'
+  /** The condition that the row reads: If-Match is needed, If-None-Match spares a body that is known. */
+  readonly condition?: 'If-Match' | 'If-None-Match'
   /** Tables of codes that this row may answer beside the common ones. */
   readonly errors?: readonly ErrorTable[]
   /** Any web page may read it (CORS); the browser's OPTIONS is answered for it. */

@@ -2,13 +2,8 @@
 import { z } from 'zod'
 import { commonErrors, type ErrorTable } from '#core/base/errors.ts'
 import { type Mounted, pathOf } from './compose-app.ts'
-import {
-  type CallerKind,
-  type CallerRule,
-  type FunctionGroup,
-  idempotencyOf,
-  type Row,
-} from './define-function.ts'
+import type { CallerKind, CallerRule, FunctionGroup, Row } from './define-function.ts'
+import { headerParameters, headersOf, replyHeaders } from './describe-headers.ts'
 
 type Json = Record<string, unknown>
 
@@ -41,6 +36,7 @@ export function describeApi(mounted: readonly Mounted<never>[], info: ApiInfo): 
     paths,
     components: {
       schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
+      headers: replyHeaders,
       securitySchemes: {
         bearer: {
           type: 'http',
@@ -92,7 +88,6 @@ function describeRow(
   schemas: Record<string, Json>,
 ): Json {
   const { spec } = row
-  const use = idempotencyOf(row)
   return {
     operationId: operationId(row.method, path),
     tags: [group.tag],
@@ -102,7 +97,7 @@ function describeRow(
     parameters: [
       ...parametersOf(spec.params, 'path', path, schemas),
       ...parametersOf(spec.query, 'query', path, schemas),
-      ...(use === 'none' ? [] : [keyParameter(use === 'gate')]),
+      ...headerParameters(row),
     ],
     ...(spec.body ? { requestBody: requestBody(row, schemas) } : {}),
     responses: { ...successes(row, schemas), ...failures(row, schemas) },
@@ -137,15 +132,6 @@ function describeCallers(rule: CallerRule, scope: string | undefined): string {
   }
   return `For ${rule.map((kind) => words[kind]).join(', ')}.${scope ? ` Keys need the scope \`${scope}\`.` : ''}`
 }
-
-const keyParameter = (required: boolean): Json => ({
-  name: 'Idempotency-Key',
-  in: 'header',
-  required,
-  description:
-    'A repeat with the same key gets the first answer and has no second effect. A UUIDv7 costs the ledger least.',
-  schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,128}$' },
-})
 
 function requestBody(row: Row<never>, schemas: Record<string, Json>): Json {
   const schema = toSchema(row.spec.body as z.ZodType, 'input', schemas)
@@ -189,22 +175,20 @@ function parametersOf(
 function successes(row: Row<never>, schemas: Record<string, Json>): Json {
   const { spec } = row
   const main = spec.status ?? (spec.reply || spec.raw ? 200 : 204)
-  const statuses = [main, ...(spec.alsoStatus ?? [])]
-  const type = spec.raw ?? 'application/json'
   const schema = spec.reply ? toSchema(spec.reply, 'output', schemas) : {}
+  // What is no JSON is text to a client; beside a shape it is another form of the same reply.
+  const text = spec.raw && !/json/.test(spec.raw) ? { type: 'string' } : {}
+  const content = {
+    ...(spec.raw ? { [spec.raw]: { schema: text } } : {}),
+    ...(spec.reply || !spec.raw ? { 'application/json': { schema } } : {}),
+  }
+  const describe = (status: number) => {
+    const headers = headersOf(row, status)
+    if (status === 304) return { description: 'Not modified', headers }
+    return status === 204 ? { description: 'Done', headers } : { description: 'Success', headers, content }
+  }
   return Object.fromEntries(
-    statuses.map((status) => [
-      String(status),
-      status === 204 || status === 304
-        ? { description: status === 304 ? 'Not modified' : 'Done' }
-        : {
-            description: 'Success',
-            content: {
-              [type]: { schema },
-              ...(spec.raw && spec.reply ? { 'application/json': { schema } } : {}),
-            },
-          },
-    ]),
+    [main, ...(spec.alsoStatus ?? [])].map((status) => [String(status), describe(status)]),
   )
 }
 
@@ -225,7 +209,10 @@ function failures(row: Row<never>, schemas: Record<string, Json>): Json {
   return Object.fromEntries(
     [...byStatus]
       .sort(([a], [b]) => a - b)
-      .map(([status, codes]) => [String(status), { description: [...codes].join(', '), content }]),
+      .map(([status, codes]) => [
+        String(status),
+        { description: [...codes].join(', '), headers: headersOf(row, status), content },
+      ]),
   )
 }
 

@@ -115,6 +115,15 @@ async function readBody(
   header: (name: string) => string | undefined,
   limit: number,
 ): Promise<unknown> {
+  const coding = header('content-encoding')?.trim().toLowerCase() ?? ''
+  if (coding !== '' && coding !== 'identity')
+    throw fail(
+      'unsupported_media_type',
+      `Send the body as it is: Content-Encoding ${coding} is not read here.`,
+      {
+        headers: { 'accept-encoding': 'identity' },
+      },
+    )
   const length = header('content-length')
   if (length !== undefined && Number(length) > limit) throw tooLarge(limit)
   const text = await readText(request, limit, length !== undefined)

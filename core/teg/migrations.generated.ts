@@ -571,6 +571,11 @@ alter table teg.accounts add column last_batch bigint not null default 0, add co
 -- Each look at an account clears its page of old versions, and looks at every row on it: a third less of them on new pages.
 alter table teg.accounts set (fillfactor = 35);
 ` },
+  { name: "0070-last-time.sql", sql: `-- The time of the last batch that changed an account, below which the gate gives it no other: along its legs the times rise with
+-- the numbers, which reads by time rely on, even where the server's clock is put back. Accounts of before begin without one.
+lock table teg.accounts in access exclusive mode;
+alter table teg.accounts add column last_at timestamptz not null default '-infinity';
+` },
   { name: "0100-balances-after.sql", sql: `-- What the acting account had available after an outcome that no leg of its own tells it of (holds and their ends, redemptions,
 -- grants, mint and burn): a repeat is answered with the balance of the first time. Null in rows of transfers and older rows.
 alter table teg.moves add column available bigint;
@@ -620,7 +625,7 @@ $$;
 -- lock accounts first, in ascending id order, as step 2 does; then come epochs, budget, fold, spending, in this order.
 drop function if exists teg.apply_commands;
 create function teg.apply_commands(
-  p_now timestamptz,        -- null: the database's clock, read after the locks
+  p_now timestamptz,        -- null: the database's clock, read after the locks; an account's time never goes back
   p_by_time boolean,        -- the kind of digests in p_idem (digest-key.ts): NF001 when it is not this ledger's
   p_minting boolean,        -- whether this TEG's configuration gives it minting authority
   p_accounts uuid[], p_dids text[],  -- accounts named by id, ascending, and by did; distinct, as all these lists are
@@ -687,13 +692,13 @@ begin
   -- 2. Every account that this batch can change is locked, in ascending id order: no deadlock, no lost update.
   select array_agg(l.id), array_agg(l.no), array_agg(l.did), array_agg(l.owner), array_agg(l.balance), array_agg(l.held),
     array_agg(l.staked + l.unbonding), array_agg(l.seq), array_agg(l.last_out), array_agg(l.last_in), array_agg(l.status),
-    array_agg(l.status_sequence), array_agg(not (l.id = any (v_made))), array_agg(false)
-  into v_ids, v_nos, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_out, v_in, v_status, v_status_seq, v_known, v_dirty
+    array_agg(l.status_sequence), array_agg(not (l.id = any (v_made))), array_agg(false), max(l.last_at)
+  into v_ids, v_nos, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_out, v_in, v_status, v_status_seq, v_known, v_dirty, v_now
   from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
   select array_agg(s.slot::integer order by r.place) into v_slot
   from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
   if cardinality(p_tasks) > 0 then v_stale := teg.pass_fences(p_tasks, p_extra); end if;
-  v_now := coalesce(p_now, clock_timestamp());
+  v_now := greatest(coalesce(p_now, clock_timestamp()), v_now);
   v_day := (v_now at time zone 'UTC')::date;
   -- Under the locks: so the numbers of an account's legs rise. Holds are voided before what needs their funds.
   if 0 < any (v_held) then v_void_base := nextval('teg.ledger_seq'); end if;
@@ -789,7 +794,7 @@ begin
         if q is not null then
           select s.id, s.effective_ppm into v_snap, v_snap_ppm from teg.fee_snapshots s
           where s.id = (q ->> 'fee_snapshot')::bigint;
-          verdict := teg.judge_quote(q, v_snap is not null, v_now); snap := v_snap; ppm := v_snap_ppm;
+          verdict := teg.judge_quote(q, v_snap is not null, coalesce(p_now, clock_timestamp())); snap := v_snap; ppm := v_snap_ppm;
         end if;
         fee := teg.fee_of(amount, ppm);
       end if;
@@ -897,7 +902,8 @@ begin
       r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_from_prev, r_to_prev, r_ppm, r_snap, r_from_held, r_refund, r_kind,
       p_key, p_memo, p_reference, r_code, r_detail, r_left);
   end if;
-  perform teg.write_accounts(v_base, v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
+  perform teg.write_accounts(v_base, v_now, v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq,
+    v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
     perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
       s_account, s_sequence, s_status, s_moved, r_left);
@@ -919,7 +925,8 @@ end $gate$;
 drop function if exists teg.transfer_in_turn;
 create function teg.transfer_in_turn(
   p_base bigint,            -- the number of the first; none of the accounts has had a higher one
-  p_at timestamptz, p_snapshot bigint, p_ppm integer,
+  p_at timestamptz,         -- no account has had a later time
+  p_snapshot bigint, p_ppm integer,
   p_accounts uuid[],        -- ascending and distinct, locked
   p_gain bigint[], p_legs integer[],           -- what was foreseen of them
   p_from integer[], p_to integer[], p_amount bigint[], p_idem uuid[], p_hash bigint[], p_memo text[], p_reference text[],
@@ -986,10 +993,11 @@ begin
     o_detail[c.i], r_from_prev[c.i], r_to_prev[c.i]
   from generate_series(1, n) as c(i);
   update teg.accounts acc
-  set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, last_batch = p_base
+  set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, last_batch = p_base,
+    last_at = p_at
   from unnest(p_accounts, v_balance, v_seq, v_out, v_in) as u(id, balance, seq, last_out, last_in)
-  where acc.id = u.id and (acc.balance, acc.seq, acc.last_out, acc.last_in, acc.last_batch)
-    is distinct from (u.balance, u.seq, u.last_out, u.last_in, p_base);
+  where acc.id = u.id and (acc.balance, acc.seq, acc.last_out, acc.last_in, acc.last_batch, acc.last_at)
+    is distinct from (u.balance, u.seq, u.last_out, u.last_in, p_base, p_at);
 end $$;
 ` },
   { name: "ledger/judge.sql", sql: `-- What the gate asks about one command: functions over values that it holds under its locks. Repeatable.
@@ -1177,7 +1185,7 @@ end $$;
 -- there gives null in o_base. Nothing has happened in these cases, and the caller takes the long way. Repeatable.
 drop function if exists teg.apply_transfers;
 create function teg.apply_transfers(
-  p_now timestamptz,        -- null: the database's clock, read after the locks
+  p_now timestamptz,        -- null: the database's clock
   p_by_time boolean,        -- the kind of digests in p_idem (digest-key.ts): NF001 when it is not this ledger's
   p_snapshot bigint, p_ppm integer,  -- the fee snapshot and its rate that were foreseen; null: nothing was, and what tells of
                             -- it is empty or 0
@@ -1222,17 +1230,19 @@ begin
       return;
     end if;
   end if;
-  -- The number is drawn before the locks: an account that has had a higher one since makes the batch draw another.
-  o_base := nextval('teg.ledger_seq');
+  -- Number and time are drawn before the locks: an account that has had a higher one since makes the batch draw another, one
+  -- that has had a later time makes it take that.
+  o_base := nextval('teg.ledger_seq'); o_at := coalesce(p_now, clock_timestamp());
   with changed as (
     update teg.accounts acc set
       balance = case when acc.status = 1 and acc.balance - acc.held >= p_need[u.i]
           and acc.balance <= room - acc.staked - acc.unbonding then acc.balance + p_gain[u.i] else acc.balance end,
       prior_out = case when acc.status = 1 and acc.balance - acc.held >= p_need[u.i]
           and acc.balance <= room - acc.staked - acc.unbonding then acc.last_out else -1 - acc.last_out end,
-      prior_in = case when greatest(acc.last_batch, acc.last_out, acc.last_in) < o_base then acc.last_in else -1 - acc.last_in end,
+      prior_in = case when greatest(acc.last_batch, acc.last_out, acc.last_in) < o_base and acc.last_at <= o_at then acc.last_in
+        else -1 - acc.last_in end,
       last_out = greatest(acc.last_out, o_base + p_last_out[u.i]), last_in = greatest(acc.last_in, o_base + p_last_in[u.i]),
-      seq = acc.seq + p_legs[u.i], last_batch = o_base
+      seq = acc.seq + p_legs[u.i], last_batch = o_base, last_at = greatest(acc.last_at, o_at)
     from unnest(p_accounts) with ordinality as u(id, i)
     where acc.id = u.id and u.i = u.i + 0  -- always; so the planner expects one row of it, and begins there
     returning acc.id, acc.no, acc.balance, acc.held, acc.seq, acc.prior_out, acc.prior_in, p_gain[u.i] as gain
@@ -1244,7 +1254,10 @@ begin
   if v_ids is distinct from p_accounts then
     raise exception 'teg.accounts: not all were taken, or not in their order' using errcode = 'NF002';
   end if;
-  o_at := coalesce(p_now, clock_timestamp());
+  if 0 > any (v_in) then
+    o_base := nextval('teg.ledger_seq');
+    select max(acc.last_at) into o_at from teg.accounts acc where acc.id = any (p_accounts);
+  end if;
   if v_holds then
     perform from unnest(p_from) as u(place) join teg.open_tokens k on k.payer = p_accounts[u.place] where k.expires_at <= o_at limit 1;
     if found then raise exception 'teg.open_tokens: some are due' using errcode = 'NF002'; end if;
@@ -1266,7 +1279,6 @@ begin
     from unnest(p_from, p_to) with ordinality as c(a, b, i);
   else
     o_after := null;
-    if 0 > any (v_in) then o_base := nextval('teg.ledger_seq'); end if;
     select j.o_fee, j.o_balance, j.o_code, j.o_detail, j.o_fees, j.o_done
     into o_fee, o_balance, o_code, o_detail, v_fees, v_done
     from teg.transfer_in_turn(o_base, o_at, o_snapshot, o_ppm, p_accounts, p_gain, p_legs, p_from, p_to, p_amount, p_idem, p_hash,
@@ -1765,8 +1777,8 @@ end $$;
 
 -- An account whose legs are no longer those that were read under its lock is a fork of its history: nothing may stand then.
 drop function if exists teg.write_accounts;
-create function teg.write_accounts(p_base bigint, p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq_old bigint[], p_seq bigint[],
-  p_out bigint[], p_in bigint[], p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
+create function teg.write_accounts(p_base bigint, p_now timestamptz, p_ids uuid[], p_balance bigint[], p_held bigint[],
+  p_seq_old bigint[], p_seq bigint[], p_out bigint[], p_in bigint[], p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
 returns void language plpgsql as $$
 declare
   v_changed bigint;
@@ -1774,14 +1786,14 @@ begin
   if p_holds then
     update teg.accounts acc
     set balance = u.balance, held = u.held, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status,
-      status_sequence = u.status_seq, last_batch = p_base
+      status_sequence = u.status_seq, last_batch = p_base, last_at = p_now
     from unnest(p_ids, p_balance, p_held, p_seq_old, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
       as u(id, balance, held, seq_old, seq, last_out, last_in, status, status_seq, dirty)
     where acc.id = u.id and acc.seq = u.seq_old and u.dirty;
   else
     update teg.accounts acc
     set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status,
-      status_sequence = u.status_seq, last_batch = p_base
+      status_sequence = u.status_seq, last_batch = p_base, last_at = p_now
     from unnest(p_ids, p_balance, p_seq_old, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
       as u(id, balance, seq_old, seq, last_out, last_in, status, status_seq, dirty)
     where acc.id = u.id and acc.seq = u.seq_old and u.dirty;

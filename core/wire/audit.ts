@@ -14,6 +14,7 @@ export const Moved = z.strictObject({
 /**
  * GET /books?after=<number>: the supply at one committed snapshot, the number of the last event in it, and sums over
  * the history after `after` and up to `counted_to`; call again from there while that is less than `number`.
+ * `supply.holds` is here what the events tell: the hold of an expired token until its expiry is written.
  */
 export const Books = z.strictObject({
   incarnation: z.string(),

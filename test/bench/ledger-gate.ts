@@ -11,7 +11,7 @@ import { migrations } from '#core/teg/migrations.generated.ts'
 import { COMMANDS_MAX, Command } from '#core/wire/teg.ts'
 import { quantile } from './report.ts'
 import type { PrivatePostgres } from './start-postgres.ts'
-import { cpuBetween, serverCpu } from './usage.ts'
+import { watchServer } from './usage.ts'
 
 export const GATE_DATABASE = 'ledger'
 const LANES = 2
@@ -34,6 +34,8 @@ export interface GateRun {
   /** Microseconds of CPU per transfer. */
   readonly backendUs: number
   readonly nodeUs: number
+  /** Of the server's other processes. */
+  readonly otherUs: number
   readonly transfers: number
 }
 
@@ -79,11 +81,8 @@ export async function runGate(
 ): Promise<GateRun> {
   const { makeKey = timedKey } = load
   const times: number[] = []
-  const [begin, node, before] = [
-    performance.now(),
-    process.cpuUsage(),
-    serverCpu(server.pid, GATE_DATABASE).backends,
-  ]
+  const usedSince = watchServer(server.pid, GATE_DATABASE)
+  const [begin, node] = [performance.now(), process.cpuUsage()]
   const end = begin + load.seconds * 1000
   const caller = async () => {
     for (let sent = performance.now(); sent < end; ) {
@@ -97,13 +96,14 @@ export async function runGate(
   await Promise.all(Array.from({ length: load.callers }, caller))
   const seconds = (performance.now() - begin) / 1000
   const { user, system } = process.cpuUsage(node)
-  const backend = cpuBetween(before, serverCpu(server.pid, GATE_DATABASE).backends)
+  const { backends, others } = usedSince()
   return {
     perSecond: times.length / seconds,
     p50Ms: quantile(times, 0.5),
     p99Ms: quantile(times, 0.99),
     meanMs: times.reduce((sum, time) => sum + time, 0) / times.length,
-    backendUs: (backend * 1e6) / times.length,
+    backendUs: (backends * 1e6) / times.length,
+    otherUs: (others * 1e6) / times.length,
     nodeUs: (user + system) / times.length,
     transfers: times.length,
   }

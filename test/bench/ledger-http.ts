@@ -9,7 +9,7 @@ import { readBacklog } from './ledger-queries.ts'
 import { sendRaw } from './raw-load.ts'
 import { quantile } from './report.ts'
 import type { PrivatePostgres } from './start-postgres.ts'
-import { cpuBetween, cpuSeconds, serverCpu } from './usage.ts'
+import { cpuSeconds, watchServer } from './usage.ts'
 
 export const HTTP_DATABASE = 'endtoend'
 const CONNECTIONS = 256
@@ -34,6 +34,8 @@ export interface HttpRun {
   readonly registryUs: number
   readonly tegUs: number
   readonly postgresUs: number
+  /** Of PostgreSQL's other processes. */
+  readonly otherUs: number
   readonly senderUs: number
   /** Seconds from the last answer until the journal held every event. */
   readonly journalLag: number
@@ -134,11 +136,12 @@ async function measure(
 ): Promise<HttpRun> {
   const [registry, teg] = [world.pair.member('registry').pid, world.pair.member('teg').pid]
   const before = [cpuSeconds(registry), cpuSeconds(teg)] as const
-  const backends = serverCpu(server.pid, HTTP_DATABASE).backends
+  const usedSince = watchServer(server.pid, HTTP_DATABASE)
   const own = process.cpuUsage()
   const outcome = await load()
   const { user, system } = process.cpuUsage(own)
   const journalLag = await settleJournal(world)
+  const { backends, others } = usedSince()
   const transfers = outcome.latenciesMs.length * items
   const each = (seconds: number) => (seconds * 1e6) / transfers
   return {
@@ -147,7 +150,8 @@ async function measure(
     p99Ms: quantile(outcome.latenciesMs, 0.99),
     registryUs: each(cpuSeconds(registry) - before[0]),
     tegUs: each(cpuSeconds(teg) - before[1]),
-    postgresUs: each(cpuBetween(backends, serverCpu(server.pid, HTTP_DATABASE).backends)),
+    postgresUs: each(backends),
+    otherUs: each(others),
     senderUs: (user + system) / transfers,
     journalLag,
     transfers,

@@ -10,13 +10,12 @@ import { goalRows, tableOf } from './ledger-goals.ts'
 import {
   closeHttpWorld,
   HTTP_DATABASE,
-  type HttpRun,
   type HttpWorld,
   openHttpWorld,
   runBatches,
   runSingles,
 } from './ledger-http.ts'
-import { runNaive } from './ledger-naive.ts'
+import { NAIVE_DATABASE, runNaive } from './ledger-naive.ts'
 import { listSizes, makeNaive, readSettings, readSize, type Size } from './ledger-queries.ts'
 import { measureSupply, SUPPLY_DATABASE } from './ledger-supply.ts'
 import { initPgbench, PGBENCH_DATABASE, type PgbenchRun, runPgbench } from './pgbench.ts'
@@ -67,7 +66,7 @@ async function main(): Promise<void> {
   try {
     const admin = openPg({ url: server.url, max: 1 })
     opened.push(() => admin.close())
-    for (const name of [PGBENCH_DATABASE, GATE_DATABASE, HTTP_DATABASE, SUPPLY_DATABASE, 'naive'])
+    for (const name of [PGBENCH_DATABASE, GATE_DATABASE, HTTP_DATABASE, SUPPLY_DATABASE, NAIVE_DATABASE])
       await admin.query(`create database ${name}`)
     const given = await readSettings(admin, shownSettings)
     say(`${server.version}: ${given.map(({ name, value }) => `${name}=${value}`).join(' ')}`)
@@ -76,7 +75,7 @@ async function main(): Promise<void> {
     await initPgbench(server, SCALE)
     const gate = await openWorld(server, ACCOUNTS)
     opened.push(() => gate.db.close())
-    const naive = openPg({ url: server.urlOf('naive'), max: CLIENTS })
+    const naive = openPg({ url: server.urlOf(NAIVE_DATABASE), max: CLIENTS })
     opened.push(() => naive.close())
     await makeNaive(naive, ACCOUNTS)
     const http = await openHttpWorld(server, HTTP_AGENTS)
@@ -97,6 +96,7 @@ async function main(): Promise<void> {
     const ratios = ratiosOf(figures, measured)
     say('')
     for (const line of tableOf({ ...figures, ...ratios })) say(line)
+    say(`| naive ledger from Node: BEGIN, SELECT FOR UPDATE, COMMIT | | | ${ratios.naive_to_n} N | |`)
     say('')
     for (const line of cpuTable(figures)) say(line)
     printReport(judgeReport('ledger', figures, ratios, goalRows))
@@ -132,7 +132,10 @@ async function runRound(worlds: Worlds, duration: number): Promise<Figures> {
   note('n', meanOf(first, second, await runPgbench(server, 'simple-update', CLIENTS, duration)))
   note('n1', await runPgbench(server, 'simple-update', 1, duration))
   await gateTurn('single', uniform(ACCOUNTS), 1)
-  note('naive', await runNaive(naive, { callers: CLIENTS, seconds: duration, pick: uniform(ACCOUNTS) }))
+  note(
+    'naive',
+    await runNaive(naive, server, { callers: CLIENTS, seconds: duration, pick: uniform(ACCOUNTS) }),
+  )
   return figures
 }
 
@@ -144,6 +147,7 @@ const meanOf = (...runs: readonly PgbenchRun[]): PgbenchRun => {
     p50Ms: mean('p50Ms'),
     p99Ms: mean('p99Ms'),
     backendUs: mean('backendUs'),
+    otherUs: mean('otherUs'),
   }
 }
 
@@ -202,19 +206,26 @@ function sayRound(figures: Figures): string {
 /** Who spends what on a transfer: it holds on a shared machine, where rates do not. */
 function cpuTable(figures: Figures): string[] {
   const at = (name: string) => String(figures[name] ?? '')
-  const gate = (name: string) =>
-    `| gate, ${name} | | ${at(`${name}_nodeUs`)} | ${at(`${name}_backendUs`)} | ${at(`${name}_p50Ms`)} / ${at(`${name}_p99Ms`)} |`
-  const http = (name: keyof HttpRun | string) =>
-    `| ${name} | ${at(`${name}_registryUs`)} | ${at(`${name}_tegUs`)} | ${at(`${name}_postgresUs`)} | ${at(`${name}_p50Ms`)} / ${at(`${name}_p99Ms`)} |`
-  const bench = (name: string, title: string) =>
-    `| ${title} | | | ${at(`${name}_backendUs`)} | ${at(`${name}_p50Ms`)} / ${at(`${name}_p99Ms`)} |`
+  const line = (title: string, ...cells: string[]) => `| ${[title, ...cells].join(' | ')} |`
+  const latencies = (name: string) => `${at(`${name}_p50Ms`)} / ${at(`${name}_p99Ms`)}`
+  const direct = (name: string, title: string) =>
+    line(title, '', at(`${name}_nodeUs`), at(`${name}_backendUs`), at(`${name}_otherUs`), latencies(name))
+  const http = (name: string) =>
+    line(
+      name,
+      ...['registryUs', 'tegUs', 'postgresUs', 'otherUs'].map((part) => at(`${name}_${part}`)),
+      latencies(name),
+    )
   return [
-    '| CPU per transfer, us | registry | TEG | PostgreSQL | p50 / p99, ms |',
-    '|---|---|---|---|---|',
-    bench('n', 'pgbench -N, 8 clients'),
-    bench('b', 'pgbench TPC-B, 8 clients'),
-    bench('n1', 'pgbench -N, 1 client'),
-    ...['uniform', 'random_keys', 'many', 'zipf', 'thousand', 'one_account', 'single'].map(gate),
+    "| CPU per transfer, us | registry | TEG or caller | PostgreSQL's backends | its other processes | p50 / p99, ms |",
+    '|---|---|---|---|---|---|',
+    direct('n', 'pgbench -N, 8 clients'),
+    direct('b', 'pgbench TPC-B, 8 clients'),
+    direct('n1', 'pgbench -N, 1 client'),
+    direct('naive', 'naive ledger from Node, 8 clients'),
+    ...['uniform', 'random_keys', 'many', 'zipf', 'thousand', 'one_account', 'single'].map((name) =>
+      direct(name, `gate, ${name}`),
+    ),
     ...['http_single', 'http_batch'].map(http),
     `disk ${at('disk_bytes')} B and WAL ${at('disk_walBytes')} B per transfer; journal behind the last answer by ${at('http_single_journalLag')} s (single), ${at('http_batch_journalLag')} s (batch)`,
   ]

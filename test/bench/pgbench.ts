@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { quantile } from './report.ts'
 import type { PrivatePostgres } from './start-postgres.ts'
-import { cpuBetween, serverCpu } from './usage.ts'
+import { cpuBetween, serverCpu, watchServer } from './usage.ts'
 
 const run = promisify(execFile)
 export const PGBENCH_DATABASE = 'pgbench'
@@ -22,6 +22,8 @@ export interface PgbenchRun {
   readonly p99Ms: number
   /** Microseconds of the backends' CPU per transaction. */
   readonly backendUs: number
+  /** The same of the server's other processes: checkpointer, WAL writer, autovacuum. */
+  readonly otherUs: number
 }
 
 /** Makes pgbench's tables. */
@@ -39,6 +41,7 @@ export async function runPgbench(
   try {
     // Backends end with the run: the last reading of each counts.
     const used = new Map<number, number>()
+    const usedSince = watchServer(server.pid, PGBENCH_DATABASE)
     const watch = setInterval(() => {
       for (const [pid, cpu] of serverCpu(server.pid, PGBENCH_DATABASE).backends) used.set(pid, cpu)
     }, 50)
@@ -59,6 +62,7 @@ export async function runPgbench(
       p50Ms: quantile(times, 0.5),
       p99Ms: quantile(times, 0.99),
       backendUs: (cpuBetween(new Map(), used) * 1e6) / count,
+      otherUs: (usedSince().others * 1e6) / count,
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -64,6 +64,21 @@ export function serverCpu(postmaster: number, database: string): ServerCpu {
   return { backends, others }
 }
 
+/** Reads it now. @returns what gives the seconds used since then: of the database's backends, and of the server's other processes */
+export function watchServer(
+  postmaster: number,
+  database: string,
+): () => { backends: number; others: number } {
+  const before = serverCpu(postmaster, database)
+  return () => {
+    const after = serverCpu(postmaster, database)
+    return {
+      backends: cpuBetween(before.backends, after.backends),
+      others: cpuBetween(before.others, after.others),
+    }
+  }
+}
+
 /** Seconds used between two readings; a process that came between them counts whole, one that went does not count. */
 export function cpuBetween(before: ReadonlyMap<number, number>, after: ReadonlyMap<number, number>): number {
   let sum = 0

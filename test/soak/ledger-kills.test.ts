@@ -8,7 +8,7 @@ const KILLS = Number(process.env.SOAK_KILLS ?? 60)
 const BETWEEN_PROOFS = 10
 const seed = Number(process.env.KILL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
-test(`a ledger survives ${KILLS} kills without losing or doubling a transfer (KILL_SEED=${seed})`, async () => {
+test(`a ledger survives ${KILLS} kills without losing or doubling an outcome (KILL_SEED=${seed})`, async () => {
   const random = seededRandom(seed)
   const series = Array.from(
     { length: KILLS },

@@ -26,18 +26,23 @@ async function migrateAll(db: Database): Promise<void> {
   await migrate(db, 'event_store', eventStore)
 }
 
+/** Makes the template on a server. */
+export async function makeTemplate(server: string): Promise<void> {
+  const admin = openPg({ url: server, max: 1 })
+  await admin.query('drop database if exists ninefold_template')
+  await admin.query('create database ninefold_template')
+  await admin.close()
+  const url = new URL(server)
+  url.pathname = '/ninefold_template'
+  const template = openPg({ url: url.href, max: 1 })
+  await migrateAll(template)
+  await template.close()
+}
+
 export default async function setup(project: TestProject) {
   const server = process.env.TEST_DATABASE_URL
   if (server) {
-    const admin = openPg({ url: server, max: 1 })
-    await admin.query('drop database if exists ninefold_template')
-    await admin.query('create database ninefold_template')
-    await admin.close()
-    const url = new URL(server)
-    url.pathname = '/ninefold_template'
-    const template = openPg({ url: url.href, max: 1 })
-    await migrateAll(template)
-    await template.close()
+    await makeTemplate(server)
     project.provide('databaseTemplate', '')
     return undefined
   }

@@ -19,7 +19,7 @@ export const ATTEMPT_MAX = 100
  */
 export async function attemptGrants(ctx: RegistryContext, developer: string | null): Promise<Verdict[]> {
   const budget = await readSetting(ctx, 'genesis_budget_per_day')
-  const due = await claimDue(ctx, developer)
+  const due = await claimDue(ctx, developer, budget)
   if (due.length === 0) return []
   const payable = due.filter((grant) => grant.amount > 0n)
   const plans = payable.map((grant) => commandsOf(grant, budget, ctx.fence))
@@ -35,13 +35,13 @@ export async function attemptGrants(ctx: RegistryContext, developer: string | nu
   }
   // A grant of nothing is settled without the gate, which moves no zero.
   for (const grant of due) if (grant.amount === 0n) verdicts.set(grant.developer, { kind: 'granted' })
-  await markVerdicts(ctx, verdicts)
+  await markVerdicts(ctx, verdicts, budget)
   return [...verdicts.values()]
 }
 
-async function claimDue(ctx: RegistryContext, developer: string | null): Promise<DueGrant[]> {
+async function claimDue(ctx: RegistryContext, developer: string | null, budget: bigint): Promise<DueGrant[]> {
   return ctx.db.transaction(async (tx) => {
-    const due = await lockDue(tx, { developer, limit: ATTEMPT_MAX, time: ctx.time })
+    const due = await lockDue(tx, { developer, budget, limit: ATTEMPT_MAX, time: ctx.time })
     for (const grant of due)
       await markAttempt(tx, {
         developer: grant.developer,
@@ -68,12 +68,16 @@ function commandsOf(grant: DueGrant, budget: bigint, fence: Fence | undefined): 
   ]
 }
 
-async function markVerdicts(ctx: RegistryContext, verdicts: ReadonlyMap<string, Verdict>): Promise<void> {
+async function markVerdicts(
+  ctx: RegistryContext,
+  verdicts: ReadonlyMap<string, Verdict>,
+  budget: bigint,
+): Promise<void> {
   await ctx.db.transaction(async (tx) => {
     for (const [developer, verdict] of verdicts) {
       if (verdict.kind === 'granted') await markGranted(tx, developer, ctx.time)
       else if (verdict.kind === 'refused') await markRefused(tx, developer, verdict.code)
-      else if (verdict.kind === 'tomorrow') await markTomorrow(tx, developer, ctx.time)
+      else if (verdict.kind === 'tomorrow') await markTomorrow(tx, developer, budget, ctx.time)
     }
   })
 }

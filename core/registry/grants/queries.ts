@@ -13,10 +13,13 @@ export interface DueGrant {
   opened: boolean
 }
 
-/** Locks grants whose time has come (or the named developer's, whenever), passing over those that a rival holds. */
+/**
+ * Locks grants whose time has come, or that wait for tomorrow under a smaller budget than this one (or the named developer's,
+ * whenever), passing over those that a rival holds.
+ */
 export const lockDue = (
   tx: Transaction,
-  filter: { developer: string | null; limit: number; time: Date | null },
+  filter: { developer: string | null; budget: bigint; limit: number; time: Date | null },
 ) =>
   tx.query<DueGrant>(
     `select g.developer, g.agent, g.amount, g.attempts, a.did, a.owner, a.status, a.sequence,
@@ -24,12 +27,12 @@ export const lockDue = (
      from registry.grants_due g join registry.agents a on a.id = g.agent
      where g.granted_at is null and g.refused_code is null
        and case when $1::uuid is null
-             then g.next_attempt_at <= coalesce($3::timestamptz, clock_timestamp())
+             then g.next_attempt_at <= coalesce($3::timestamptz, clock_timestamp()) or g.budget_used_up < $4::bigint
              else g.developer = $1::uuid end
      order by g.next_attempt_at, g.developer
      limit $2
      for update of g skip locked`,
-    [filter.developer, filter.limit, filter.time],
+    [filter.developer, filter.limit, filter.time, filter.budget],
   )
 
 /** Counts an attempt and sets the time of the next one: whoever crashes now has only postponed it. */
@@ -39,7 +42,7 @@ export const markAttempt = (
 ) =>
   tx.query(
     `update registry.grants_due
-     set attempts = attempts + 1,
+     set attempts = attempts + 1, budget_used_up = null,
          next_attempt_at = coalesce($3::timestamptz, clock_timestamp()) + $2 * interval '1 second'
      where developer = $1`,
     [row.developer, row.seconds, row.time],
@@ -58,13 +61,13 @@ export const markRefused = (tx: Transaction, developer: string, code: string) =>
     code,
   ])
 
-/** The budget is used up: due again when the next UTC day has begun. */
-export const markTomorrow = (tx: Transaction, developer: string, time: Date | null) =>
+/** The budget is used up: due again when the next UTC day has begun, or under a greater one. */
+export const markTomorrow = (tx: Transaction, developer: string, budget: bigint, time: Date | null) =>
   tx.query(
     `update registry.grants_due
-     set next_attempt_at =
+     set budget_used_up = $3::bigint, next_attempt_at =
        (date_trunc('day', coalesce($2::timestamptz, clock_timestamp()) at time zone 'UTC') + interval '1 day')
          at time zone 'UTC'
      where developer = $1`,
-    [developer, time],
+    [developer, time, budget],
   )

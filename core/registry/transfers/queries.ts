@@ -1,11 +1,12 @@
 /** Statements of the transfers: who owns an agent, and whether the TEG knows it yet. */
 import type { Queryable } from '#core/platform/database/database.ts'
+import type { AgentStatus } from './rules.ts'
 
 export interface AgentRow {
   id: string
   did: string
   owner: string
-  status: 'active' | 'deprecated' | 'suspended' | 'retired'
+  status: AgentStatus
   sequence: bigint
   /** True when the TEG has an account for it. */
   opened: boolean

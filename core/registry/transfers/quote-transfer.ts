@@ -5,7 +5,7 @@ import type { RegistryContext } from '../context.ts'
 import { isForeign } from './command-transfer.ts'
 import { fail } from './errors.ts'
 import { selectAgents } from './queries.ts'
-import { inRange, mayActFor, priceOf, QUOTE_MS, writeTerms } from './rules.ts'
+import { inRange, isOpenStatus, mayActFor, priceOf, QUOTE_MS, writeTerms } from './rules.ts'
 import type { QuoteOut, QuoteQuery } from './schema.ts'
 
 /**
@@ -32,7 +32,7 @@ export async function quoteTransfer(ctx: RegistryContext, asked: QuoteQuery): Pr
   if (!inRange(asked.amount))
     throw fail('amount_out_of_range', 'A transfer moves from 0.0001 to 9007199254.740991 AVT.')
   for (const agent of [from, to])
-    if (agent.status !== 'active' && agent.status !== 'deprecated')
+    if (!isOpenStatus(agent.status))
       throw fail('agent_not_active', `The agent ${agent.id} is ${agent.status}.`)
 
   const fees = await ctx.teg.fees(ctx)

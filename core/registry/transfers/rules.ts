@@ -4,6 +4,8 @@ import { AMOUNT_MAX, feeOf, formatAmount, formatRate, TRANSFER_MIN } from '#core
 import { type Caller, hasRole } from '#core/base/caller.ts'
 import type { Command } from '#core/wire/teg.ts'
 
+export type AgentStatus = 'active' | 'deprecated' | 'suspended' | 'retired'
+
 /** An agent as transfers need it. Everything but `opened` never changes. */
 export interface KnownAgent {
   readonly id: string
@@ -69,6 +71,9 @@ export function priceOf(amount: bigint, ratePpm: bigint): { fee: string; net: st
 }
 
 export const inRange = (amount: bigint): boolean => amount >= TRANSFER_MIN && amount <= AMOUNT_MAX
+
+/** True for agents that pay and are paid: the others' accounts are frozen or closed. */
+export const isOpenStatus = (status: AgentStatus): boolean => status === 'active' || status === 'deprecated'
 
 /** True when the caller may move the agent's AVT: its owner, or the agent itself (a key stands for one agent only). */
 export function mayActFor(caller: Caller, agent: KnownAgent): boolean {

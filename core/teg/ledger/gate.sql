@@ -4,7 +4,7 @@
 -- lock accounts first, in ascending id order, as step 2 does; then come epochs, budget, fold, spending, in this order.
 drop function if exists teg.apply_commands;
 create function teg.apply_commands(
-  p_now timestamptz,        -- null: the database's clock, read after the locks
+  p_now timestamptz,        -- null: the database's clock, read after the locks; an account's time never goes back
   p_by_time boolean,        -- the kind of digests in p_idem (digest-key.ts): NF001 when it is not this ledger's
   p_minting boolean,        -- whether this TEG's configuration gives it minting authority
   p_accounts uuid[], p_dids text[],  -- accounts named by id, ascending, and by did; distinct, as all these lists are
@@ -71,13 +71,13 @@ begin
   -- 2. Every account that this batch can change is locked, in ascending id order: no deadlock, no lost update.
   select array_agg(l.id), array_agg(l.no), array_agg(l.did), array_agg(l.owner), array_agg(l.balance), array_agg(l.held),
     array_agg(l.staked + l.unbonding), array_agg(l.seq), array_agg(l.last_out), array_agg(l.last_in), array_agg(l.status),
-    array_agg(l.status_sequence), array_agg(not (l.id = any (v_made))), array_agg(false)
-  into v_ids, v_nos, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_out, v_in, v_status, v_status_seq, v_known, v_dirty
+    array_agg(l.status_sequence), array_agg(not (l.id = any (v_made))), array_agg(false), max(l.last_at)
+  into v_ids, v_nos, v_dids, v_owners, v_balance, v_held, v_staked, v_seq, v_out, v_in, v_status, v_status_seq, v_known, v_dirty, v_now
   from (select * from teg.accounts acc where acc.id = any (v_refs) order by acc.id for no key update) l;
   select array_agg(s.slot::integer order by r.place) into v_slot
   from unnest(v_refs) with ordinality as r(id, place) left join unnest(v_ids) with ordinality as s(id, slot) on s.id = r.id;
   if cardinality(p_tasks) > 0 then v_stale := teg.pass_fences(p_tasks, p_extra); end if;
-  v_now := coalesce(p_now, clock_timestamp());
+  v_now := greatest(coalesce(p_now, clock_timestamp()), v_now);
   v_day := (v_now at time zone 'UTC')::date;
   -- Under the locks: so the numbers of an account's legs rise. Holds are voided before what needs their funds.
   if 0 < any (v_held) then v_void_base := nextval('teg.ledger_seq'); end if;
@@ -173,7 +173,7 @@ begin
         if q is not null then
           select s.id, s.effective_ppm into v_snap, v_snap_ppm from teg.fee_snapshots s
           where s.id = (q ->> 'fee_snapshot')::bigint;
-          verdict := teg.judge_quote(q, v_snap is not null, v_now); snap := v_snap; ppm := v_snap_ppm;
+          verdict := teg.judge_quote(q, v_snap is not null, coalesce(p_now, clock_timestamp())); snap := v_snap; ppm := v_snap_ppm;
         end if;
         fee := teg.fee_of(amount, ppm);
       end if;
@@ -281,7 +281,8 @@ begin
       r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_from_prev, r_to_prev, r_ppm, r_snap, r_from_held, r_refund, r_kind,
       p_key, p_memo, p_reference, r_code, r_detail, r_left);
   end if;
-  perform teg.write_accounts(v_base, v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq, v_dirty, v_holds);
+  perform teg.write_accounts(v_base, v_now, v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq,
+    v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
     perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
       s_account, s_sequence, s_status, s_moved, r_left);

@@ -3,7 +3,8 @@
 drop function if exists teg.transfer_in_turn;
 create function teg.transfer_in_turn(
   p_base bigint,            -- the number of the first; none of the accounts has had a higher one
-  p_at timestamptz, p_snapshot bigint, p_ppm integer,
+  p_at timestamptz,         -- no account has had a later time
+  p_snapshot bigint, p_ppm integer,
   p_accounts uuid[],        -- ascending and distinct, locked
   p_gain bigint[], p_legs integer[],           -- what was foreseen of them
   p_from integer[], p_to integer[], p_amount bigint[], p_idem uuid[], p_hash bigint[], p_memo text[], p_reference text[],
@@ -70,8 +71,9 @@ begin
     o_detail[c.i], r_from_prev[c.i], r_to_prev[c.i]
   from generate_series(1, n) as c(i);
   update teg.accounts acc
-  set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, last_batch = p_base
+  set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, last_batch = p_base,
+    last_at = p_at
   from unnest(p_accounts, v_balance, v_seq, v_out, v_in) as u(id, balance, seq, last_out, last_in)
-  where acc.id = u.id and (acc.balance, acc.seq, acc.last_out, acc.last_in, acc.last_batch)
-    is distinct from (u.balance, u.seq, u.last_out, u.last_in, p_base);
+  where acc.id = u.id and (acc.balance, acc.seq, acc.last_out, acc.last_in, acc.last_batch, acc.last_at)
+    is distinct from (u.balance, u.seq, u.last_out, u.last_in, p_base, p_at);
 end $$;

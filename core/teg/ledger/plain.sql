@@ -6,7 +6,7 @@
 -- there gives null in o_base. Nothing has happened in these cases, and the caller takes the long way. Repeatable.
 drop function if exists teg.apply_transfers;
 create function teg.apply_transfers(
-  p_now timestamptz,        -- null: the database's clock, read after the locks
+  p_now timestamptz,        -- null: the database's clock
   p_by_time boolean,        -- the kind of digests in p_idem (digest-key.ts): NF001 when it is not this ledger's
   p_snapshot bigint, p_ppm integer,  -- the fee snapshot and its rate that were foreseen; null: nothing was, and what tells of
                             -- it is empty or 0
@@ -51,17 +51,19 @@ begin
       return;
     end if;
   end if;
-  -- The number is drawn before the locks: an account that has had a higher one since makes the batch draw another.
-  o_base := nextval('teg.ledger_seq');
+  -- Number and time are drawn before the locks: an account that has had a higher one since makes the batch draw another, one
+  -- that has had a later time makes it take that.
+  o_base := nextval('teg.ledger_seq'); o_at := coalesce(p_now, clock_timestamp());
   with changed as (
     update teg.accounts acc set
       balance = case when acc.status = 1 and acc.balance - acc.held >= p_need[u.i]
           and acc.balance <= room - acc.staked - acc.unbonding then acc.balance + p_gain[u.i] else acc.balance end,
       prior_out = case when acc.status = 1 and acc.balance - acc.held >= p_need[u.i]
           and acc.balance <= room - acc.staked - acc.unbonding then acc.last_out else -1 - acc.last_out end,
-      prior_in = case when greatest(acc.last_batch, acc.last_out, acc.last_in) < o_base then acc.last_in else -1 - acc.last_in end,
+      prior_in = case when greatest(acc.last_batch, acc.last_out, acc.last_in) < o_base and acc.last_at <= o_at then acc.last_in
+        else -1 - acc.last_in end,
       last_out = greatest(acc.last_out, o_base + p_last_out[u.i]), last_in = greatest(acc.last_in, o_base + p_last_in[u.i]),
-      seq = acc.seq + p_legs[u.i], last_batch = o_base
+      seq = acc.seq + p_legs[u.i], last_batch = o_base, last_at = greatest(acc.last_at, o_at)
     from unnest(p_accounts) with ordinality as u(id, i)
     where acc.id = u.id and u.i = u.i + 0  -- always; so the planner expects one row of it, and begins there
     returning acc.id, acc.no, acc.balance, acc.held, acc.seq, acc.prior_out, acc.prior_in, p_gain[u.i] as gain
@@ -73,7 +75,10 @@ begin
   if v_ids is distinct from p_accounts then
     raise exception 'teg.accounts: not all were taken, or not in their order' using errcode = 'NF002';
   end if;
-  o_at := coalesce(p_now, clock_timestamp());
+  if 0 > any (v_in) then
+    o_base := nextval('teg.ledger_seq');
+    select max(acc.last_at) into o_at from teg.accounts acc where acc.id = any (p_accounts);
+  end if;
   if v_holds then
     perform from unnest(p_from) as u(place) join teg.open_tokens k on k.payer = p_accounts[u.place] where k.expires_at <= o_at limit 1;
     if found then raise exception 'teg.open_tokens: some are due' using errcode = 'NF002'; end if;
@@ -95,7 +100,6 @@ begin
     from unnest(p_from, p_to) with ordinality as c(a, b, i);
   else
     o_after := null;
-    if 0 > any (v_in) then o_base := nextval('teg.ledger_seq'); end if;
     select j.o_fee, j.o_balance, j.o_code, j.o_detail, j.o_fees, j.o_done
     into o_fee, o_balance, o_code, o_detail, v_fees, v_done
     from teg.transfer_in_turn(o_base, o_at, o_snapshot, o_ppm, p_accounts, p_gain, p_legs, p_from, p_to, p_amount, p_idem, p_hash,

@@ -194,17 +194,20 @@ export async function readAccount(
   return rows[0]
 }
 
-/** The balances of an account at a moment, from its history; zeros before its first leg. No token lives longer than a day. */
+/**
+ * The balances of an account at a moment, from its history; zeros before its first leg. No token lives longer than a day.
+ * Times are kept in microseconds and shown in milliseconds: a moment is all of its millisecond.
+ */
 export async function readAccountAt(db: Queryable, agent: string, at: Date): Promise<AccountRow | undefined> {
   const rows = await db.query<AccountRow>(
     `select case when l.paid > l.received then (select m.from_balance from teg.moves m where m.seq = l.paid)
          else coalesce((select m.to_balance from teg.moves m where m.seq = l.received), 0) end as balance,
        coalesce((select sum(k.amount) from teg.tokens k left join teg.token_steps s on s.token = k.id
-         where k.payer = a.id and k.expires_at > $2 and k.expires_at <= $2 + interval '1 day' and k.created_at <= $2
-           and (s.created_at is null or s.created_at > $2)), 0)::bigint as held,
+         where k.payer = a.id and k.expires_at > w.at and k.expires_at <= w.at + interval '1 day' and k.created_at <= w.at
+           and (s.created_at is null or s.created_at > w.at)), 0)::bigint as held,
        0::bigint as staked, 0::bigint as unbonding
-     from teg.accounts a cross join lateral (
-       select teg.find_leg(a.no, true, null, $2::timestamptz) as paid, teg.find_leg(a.no, false, null, $2) as received offset 0) l
+     from teg.accounts a cross join (select $2::timestamptz + interval '999 microseconds' as at) w cross join lateral (
+       select teg.find_leg(a.no, true, null, w.at) as paid, teg.find_leg(a.no, false, null, w.at) as received offset 0) l
      where a.id = $1::uuid`,
     [agent, at],
   )
@@ -224,7 +227,7 @@ export interface LegRow {
   created_at: Date
 }
 
-/** Legs of an account from `from` to `to` (both included), before a ledger number, newest first. */
+/** Legs of an account from `from` to `to` (both included, with all of their milliseconds), before a ledger number, newest first. */
 export async function readLegs(
   db: Queryable,
   agent: string,
@@ -233,9 +236,8 @@ export async function readLegs(
 ): Promise<LegRow[]> {
   const rows = await db.query<LegRow>(
     `with account as materialized (
-       select a.no, teg.find_leg(a.no, true, $4::bigint, $3::timestamptz) as paid,
-         teg.find_leg(a.no, false, $4, $3) as received
-       from teg.accounts a where a.id = $1::uuid
+       select a.no, teg.find_leg(a.no, true, $4::bigint, w.until) as paid, teg.find_leg(a.no, false, $4, w.until) as received
+       from teg.accounts a, (select $3::timestamptz + interval '999 microseconds' as until) w where a.id = $1::uuid
      ), legs as (
        select o.from_seq as account_seq, o.seq, o.id, o.kind, true as outward, o.amount, o.fee, o.to_no as other,
          o.from_balance as balance_after, o.created_at

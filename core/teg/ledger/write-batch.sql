@@ -26,8 +26,8 @@ end $$;
 
 -- An account whose legs are no longer those that were read under its lock is a fork of its history: nothing may stand then.
 drop function if exists teg.write_accounts;
-create function teg.write_accounts(p_base bigint, p_ids uuid[], p_balance bigint[], p_held bigint[], p_seq_old bigint[], p_seq bigint[],
-  p_out bigint[], p_in bigint[], p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
+create function teg.write_accounts(p_base bigint, p_now timestamptz, p_ids uuid[], p_balance bigint[], p_held bigint[],
+  p_seq_old bigint[], p_seq bigint[], p_out bigint[], p_in bigint[], p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
 returns void language plpgsql as $$
 declare
   v_changed bigint;
@@ -35,14 +35,14 @@ begin
   if p_holds then
     update teg.accounts acc
     set balance = u.balance, held = u.held, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status,
-      status_sequence = u.status_seq, last_batch = p_base
+      status_sequence = u.status_seq, last_batch = p_base, last_at = p_now
     from unnest(p_ids, p_balance, p_held, p_seq_old, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
       as u(id, balance, held, seq_old, seq, last_out, last_in, status, status_seq, dirty)
     where acc.id = u.id and acc.seq = u.seq_old and u.dirty;
   else
     update teg.accounts acc
     set balance = u.balance, seq = u.seq, last_out = u.last_out, last_in = u.last_in, status = u.status,
-      status_sequence = u.status_seq, last_batch = p_base
+      status_sequence = u.status_seq, last_batch = p_base, last_at = p_now
     from unnest(p_ids, p_balance, p_seq_old, p_seq, p_out, p_in, p_status, p_status_seq, p_dirty)
       as u(id, balance, seq_old, seq, last_out, last_in, status, status_seq, dirty)
     where acc.id = u.id and acc.seq = u.seq_old and u.dirty;

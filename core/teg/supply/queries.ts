@@ -13,7 +13,10 @@ export interface SupplyRow {
   destroyed: string
   transit: string
   circulating: string
+  /** What live tokens hold: an expired one is void for everybody who asks. */
   holds: string
+  /** What accounts still set aside, expired tokens included that nothing has voided yet: what the events up to here tell. */
+  held: string
   as_of: Date
 }
 
@@ -35,7 +38,7 @@ export async function readSupplyRow(db: Queryable, time: Date | null): Promise<S
        from teg.accounts a
      )
      select (-d.issuance)::text as issued, d.destruction::text as destroyed, (-d.transit)::text as transit,
-       (a.total + d.kept)::text as circulating, m.at as as_of,
+       (a.total + d.kept)::text as circulating, m.at as as_of, a.held::text as held,
        (a.held - coalesce((select sum(o.amount) from teg.open_tokens o where o.expires_at <= m.at), 0))::text as holds
      from deltas d, agents a, (select coalesce($1::timestamptz, clock_timestamp()) as at) m`,
     [time],

@@ -43,7 +43,8 @@ const readOnce = (ctx: TegContext, after: bigint): Promise<Books> =>
           tokens_destroyed: avt(supply.destroyed),
           transit_net: avt(supply.transit),
           tokens_circulating: avt(supply.circulating),
-          holds: avt(supply.holds),
+          // An expiry is an event only when it is written: until then the events know of no end of the hold.
+          holds: avt(supply.held),
           as_of: supply.as_of.toISOString(),
         },
         treasury: avt(treasury.balance),

@@ -57,5 +57,5 @@ describe('the embedded database alone', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
-  })
+  }, 120_000)
 })

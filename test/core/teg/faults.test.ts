@@ -34,7 +34,7 @@ const pair = async () => [await t.open('10'), await t.open()] as const
 const gateOver = (db: Database, more: object = {}) =>
   openGate({ db, clock: t.clock, newId: newAgent, log: silentLog, ...more })
 
-test('nothing listens: 503 teg_unavailable with Retry-After after one try, and nothing was done', async () => {
+test('nothing listens: 503 teg_unavailable with Retry-After after one try, nothing was done, and it says so', async () => {
   const [from, to] = await pair()
   let tries = 0
   const away = clientOver(
@@ -49,8 +49,11 @@ test('nothing listens: 503 teg_unavailable with Retry-After after one try, and n
     status: 503,
     code: 'teg_unavailable',
     headers: { 'retry-after': '1' },
+    title: 'The ledger cannot be reached',
+    detail: 'The ledger cannot be reached; nothing was done.',
   })
-  expect(tries).toBe(1)
+  await expect(away.supply(anyCall())).rejects.toMatchObject({ detail: 'The ledger did not answer.' })
+  expect(tries).toBe(2)
   expect(await t.available(from)).toBe('10')
   expect(await t.run(command)).toMatchObject({ ok: true, replayed: false })
 })

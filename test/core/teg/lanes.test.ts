@@ -1,73 +1,19 @@
 /** Several gates on one ledger at once: no deadlock, one outcome for a key, every invariant. Real lanes on a server. */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { silentLog } from '#core/platform/log.ts'
-import { type Gate, openGate } from '#core/teg/ledger/open-gate.ts'
+import { openGate } from '#core/teg/ledger/open-gate.ts'
 import { Command, type Outcome } from '#core/wire/teg.ts'
 import { withMethods } from '#test/support/database.ts'
 import { findFaults } from '#test/support/ledger/ledger-faults.ts'
+import { countRuns, during } from '#test/support/ledger/prove-sequences.ts'
+import { checkRings } from '#test/support/ledger/ring-steps.ts'
+import { watchGates } from '#test/support/ledger/watched-gates.ts'
 import { anyCall, grant, newAgent, openAccount, setStatus, startTeg, transfer } from '#test/support/teg.ts'
 
-const RUNS = Math.ceil(Number(process.env.SOAK_RUNS ?? (process.env.TEST_DATABASE_URL ? 100 : 12)) / 4)
+const RUNS = countRuns(3)
 const t = await startTeg()
-const failures: unknown[] = []
-/** The database, with each failed statement noted: a deadlock that a retry got over must not stay unseen. */
-const watched = withMethods(t.db, {
-  query: (text, params, options) =>
-    t.db.query(text, params, options).catch((error) => {
-      failures.push(error)
-      throw error
-    }) as never,
-})
-const gates: Gate[] = [0, 1, 2].map(() =>
-  openGate({ db: watched, clock: t.clock, newId: newAgent, log: silentLog }),
-)
-
-async function openAgents(count: number, avt: string): Promise<string[]> {
-  const agents = Array.from({ length: count }, newAgent)
-  await t.client.commands(
-    anyCall(),
-    agents.flatMap((agent) => [openAccount(agent), grant(agent, avt)]),
-  )
-  return agents
-}
-const post = async (gate: number, commands: readonly object[]): Promise<Outcome[]> =>
-  (gates[gate % gates.length] as Gate).post(commands.map((command) => Command.parse(command)))
-
-test('transfers in rings, in drawn order and direction over all lanes, never deadlock and lose nothing', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(
-        fc.record({
-          at: fc.nat(7),
-          length: fc.integer({ min: 2, max: 8 }),
-          back: fc.boolean(),
-          gate: fc.nat(2),
-        }),
-        { minLength: 20, maxLength: 60, size: 'max' },
-      ),
-      async (rings) => {
-        const agents = await openAgents(8, '3')
-        const name = (index: number) => agents[((index % 8) + 8) % 8] as string
-        await Promise.all(
-          rings.map(({ at, length, back, gate }) =>
-            post(
-              gate,
-              Array.from({ length }, (_, i) =>
-                back
-                  ? transfer(name(at - i), name(at - i - 1), '0.7')
-                  : transfer(name(at + i), name(at + i + 1), '0.7'),
-              ),
-            ),
-          ),
-        )
-        expect(failures).toEqual([])
-        expect(await findFaults(t.db)).toEqual([])
-      },
-    ),
-    { numRuns: RUNS },
-  )
-}, 120_000)
+const gates = watchGates(t)
+const { failures, openAgents, post } = gates
 
 test('the same keys, grants and closings over all lanes have one outcome each', async () => {
   const agents = await openAgents(4, '2')
@@ -181,3 +127,10 @@ test('callers that were answered together come again as two batches side by side
   }
   expect(side).toEqual([2, 2, 2])
 })
+
+// The last one: the tests before it read the whole ledger.
+test(
+  'transfers in rings, in drawn order and direction over all lanes, never deadlock and lose nothing',
+  during(RUNS),
+  () => checkRings(t, gates, RUNS),
+)

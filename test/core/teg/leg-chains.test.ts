@@ -6,10 +6,11 @@ import { splitStatements } from '#core/platform/database/migrate.ts'
 import { readAccountAt, readLegs, readTransfersOf } from '#core/teg/ledger/queries.ts'
 import { migrations } from '#core/teg/migrations.generated.ts'
 import { findFaults } from '#test/support/ledger/ledger-faults.ts'
+import { countRuns } from '#test/support/ledger/prove-sequences.ts'
 import { anyCall, newAgent, startTeg, transfer } from '#test/support/teg.ts'
 
 const AGENTS = 4
-const RUNS = Number(process.env.SOAK_RUNS ?? 150)
+const RUNS = countRuns(150)
 const t = await startTeg()
 const begin = t.clock.now()
 const agents = await Promise.all(Array.from({ length: AGENTS }, () => t.open('1000')))

@@ -131,7 +131,11 @@ describe('overview, treasury and audit', () => {
     const after = (await system.api.get(`/audit/ledger?after=${legs[0].sequence}`, { token })).body.items
     expect(after).toEqual(legs.slice(1))
     expect((await system.api.get('/audit/ledger', { token: developer.token })).status).toBe(403)
-    expect((await system.api.get('/audit/ledger?after=abc', { token })).body.code).toBe('validation_failed')
+    for (const name of ['after', 'cursor'])
+      expect((await system.api.get(`/audit/ledger?${name}=abc`, { token })).body).toMatchObject({
+        code: 'validation_failed',
+        errors: [{ pointer: `?${name}` }],
+      })
   })
 })
 

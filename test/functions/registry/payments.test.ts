@@ -154,6 +154,27 @@ describe('POST /payments/tokens/verify', () => {
     system.clock.advance(5_000)
     expect(codeOf(await verify(over.token))).toEqual([409, 'token_expired'])
   })
+
+  test('a token that the gate would not redeem, because a party is suspended, answers 409 agent_not_active', async () => {
+    const { id, token } = await issued()
+    const change = (agent: string, status: string, by: string) =>
+      system.api.patch(`/agents/${agent}/status`, { status }, { token: by })
+    for (const [agent, by, who] of [
+      [payer.id, alice.token, 'payer'],
+      [payee.id, bob.token, 'payee'],
+    ] as const) {
+      expect((await change(agent, 'suspended', by)).status).toBe(200)
+      for (const answer of [await verify(token), await redeem(token)])
+        expect(answer).toMatchObject({
+          status: 409,
+          body: { code: 'agent_not_active', detail: `The ${who} is not active.` },
+        })
+      await change(agent, 'deprecated', by)
+      expect((await verify(token)).status).toBe(200)
+      await change(agent, 'active', by)
+    }
+    await cancel(id)
+  })
 })
 
 describe('POST /payments/tokens/{id}/cancel', () => {

@@ -166,6 +166,26 @@ describe('what is no good payment', () => {
     expect((await ask('settle', bodyOf(paid))).body).toMatchObject({ success: false, errorReason: reason })
   })
 
+  test('a suspended party is told by verify as by settle', async () => {
+    const paid = await payment()
+    const change = (status: string) =>
+      system.api.patch(`/agents/${payee.id}/status`, { status }, { token: bob.token })
+    expect((await change('suspended')).status).toBe(200)
+    const [reason, message] = ['invalid_transaction_state', 'The payee is not active.']
+    expect((await ask('verify', bodyOf(paid))).body).toMatchObject({
+      isValid: false,
+      invalidReason: reason,
+      invalidMessage: message,
+      payer: payer.did,
+    })
+    expect((await ask('settle', bodyOf(paid))).body).toMatchObject({
+      success: false,
+      errorReason: reason,
+      errorMessage: message,
+    })
+    await change('active')
+  })
+
   test('a forged token, another amount and another network are told apart', async () => {
     const paid = await payment()
     const forged = structuredClone(paid)

@@ -2,15 +2,15 @@
  * SIGKILL of the database, of one of its backends, of the TEG and of a registry worker, one after another under one
  * load; the load never stops and nothing but the killed process is started again.
  */
-import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Database, lostConnection } from '#core/platform/database/database.ts'
 import { openPg } from '#core/platform/database/pg.ts'
 import { startPostgres } from '#test/bench/start-postgres.ts'
 import { childrenOf } from '#test/bench/usage.ts'
 import { seededRandom } from '#test/support/random.ts'
-import { type Answer, makeApi } from '#test/support/request.ts'
+import { makeApi } from '#test/support/request.ts'
 import { type ServicePair, seedFunded, startPair } from '#test/support/service-pair.ts'
+import { openAsks, type Sent } from './kill-asks.ts'
 
 export const killKinds = ['postgres', 'teg', 'worker', 'backend'] as const
 export type KillKind = (typeof killKinds)[number]
@@ -29,22 +29,17 @@ const RETRIES_MAX = 200
 const RETRY_ITEMS = 100
 const RETRIERS = 4
 
-/** One transfer as its client sees it. */
-export interface Sent {
-  readonly key: string
-  readonly from: string
-  readonly to: string
-  readonly amount: string
-  /** The first answer: the transfer's id, or the code of the refusal; null: none came. */
-  answer: string | null
-}
+/** The operator issues and destroys AVT meanwhile. */
+const minting = { MINTING_AUTHORITY: 'teg-layer' }
 
 export interface KillWorld {
   readonly db: Database
   readonly pair: ServicePair
   readonly token: string
-  /** Every transfer that was sent, in the order of sending. */
+  /** All that was sent, in the order of sending. */
   readonly sent: readonly Sent[]
+  /** Grants before the first kill. */
+  readonly granted: number
   /** Answers that no client may get, such as a 500: empty in the end. */
   readonly strays: readonly string[]
   /** Kills in turn under load. */
@@ -62,7 +57,7 @@ export async function startKillWorld(seed: number): Promise<KillWorld> {
   const pair = await startPair({
     registryUrl: url,
     tegUrl: url,
-    env: { registry: { HOST_WORKERS: '3' } },
+    env: { registry: { HOST_WORKERS: '3', ...minting }, teg: minting },
   }).catch(async (error) => {
     await server.stop()
     throw error
@@ -77,55 +72,17 @@ export async function startKillWorld(seed: number): Promise<KillWorld> {
   })
   const db = openPg({ url, max: 2 })
   const api = makeApi((request) => fetch(request), undefined, pair.url)
-  const sent: Sent[] = []
-  const strays: string[] = []
   let answers = 0
   // The registry's own database is away too.
   let outage = false
-
-  const draw = (): Sent => {
-    const from = Math.floor(random() * AGENTS)
-    const to = (from + 1 + Math.floor(random() * (AGENTS - 1))) % AGENTS
-    const amount = (0.01 + Math.floor(random() * 3000) / 100).toFixed(2)
-    const made = {
-      key: randomUUID() as string,
-      from: agents[from] as string,
-      to: agents[to] as string,
-      amount,
-      answer: null,
-    }
-    sent.push(made)
-    return made
-  }
-  const bodyOf = ({ from, to, amount }: Sent) => ({ from_agent: from, to_agent: to, amount })
-  const post = async (path: string, body: unknown, key: string): Promise<Answer | null> => {
-    const duringOutage = outage
-    const reply = await api.post(path, body, { token, key }).catch(() => null)
-    if (!reply || reply.status === 200 || reply.status === 201 || reply.status === 422) return reply
-    const expected =
-      passing.has(reply.body?.code) || ((duringOutage || outage) && outageCodes.has(reply.body?.code))
-    if (!expected) strays.push(`${reply.status} ${reply.text}`)
-    return null
-  }
+  const { sent, strays, draw, ask, askMany } = openAsks(pair, api, token, agents, random, () => outage)
   const single = async (one: Sent): Promise<void> => {
-    const reply = await post('/transfers', bodyOf(one), one.key)
-    if (!reply) return
-    one.answer = reply.status === 201 ? reply.body.id : reply.body.code
-    answers++
-  }
-  /** The answers of a batch, item by item; null: none came. */
-  const many = async (items: readonly Sent[]): Promise<string[] | null> => {
-    const transfers = items.map((item) => ({ ...bodyOf(item), idempotency_key: item.key }))
-    const reply = await post('/transfers/batch', { transfers }, randomUUID())
-    if (!reply) return null
-    return reply.body.items.map(
-      (item: { status: string; error: { code: string }; transfer: { id: string } }) =>
-        item.status === 'refused' ? item.error.code : item.transfer.id,
-    )
+    one.answer = await ask(one)
+    if (one.answer !== null) answers++
   }
   const batch = async (): Promise<void> => {
-    const items = Array.from({ length: BATCH_ITEMS }, draw)
-    const told = await many(items)
+    const items = Array.from({ length: BATCH_ITEMS }, () => draw('transfer'))
+    const told = await askMany(items)
     if (!told) return
     for (const [i, item] of items.entries()) item.answer = told[i] as string
     answers += BATCH_ITEMS
@@ -153,6 +110,7 @@ export async function startKillWorld(seed: number): Promise<KillWorld> {
     pair,
     token,
     sent,
+    granted: AGENTS,
     strays,
     async run(kinds) {
       let running = true
@@ -173,17 +131,25 @@ export async function startKillWorld(seed: number): Promise<KillWorld> {
     },
     async retryAll() {
       const changed: string[] = []
-      let next = 0
+      const note = (one: Sent, told: string) => {
+        if (one.answer !== null && one.answer !== told)
+          changed.push(`${one.kind} ${one.key}: ${one.answer}, then ${told}`)
+        one.answer ??= told
+      }
+      const transfers = sent.filter(({ kind }) => kind === 'transfer')
+      const others = sent.filter(({ kind }) => kind !== 'transfer')
       const work = async () => {
-        while (next < sent.length) {
-          const items = sent.slice(next, next + RETRY_ITEMS)
-          next += items.length
-          const told = await insist(() => many(items))
-          for (const [i, one] of items.entries()) {
-            if (one.answer !== null && one.answer !== told[i])
-              changed.push(`${one.key}: ${one.answer}, then ${told[i]}`)
-            one.answer ??= told[i] as string
-          }
+        for (
+          let items = transfers.splice(0, RETRY_ITEMS);
+          items.length > 0;
+          items = transfers.splice(0, RETRY_ITEMS)
+        ) {
+          const told = await insist(() => askMany(items))
+          for (const [i, one] of items.entries()) note(one, told[i] as string)
+        }
+        for (let one = others.shift(); one; one = others.shift()) {
+          const again = one
+          note(again, await insist(() => ask(again)))
         }
       }
       await Promise.all(Array.from({ length: RETRIERS }, work))
@@ -222,10 +188,6 @@ async function enrol(pair: ServicePair, url: string) {
   const token = await pair.signUp('kill@example.com')
   return { token, agents: await seedFunded(pair, url, token, AGENTS, FUNDS) }
 }
-
-/** Answers under which a client asks again with the same key. */
-const outageCodes = new Set(['database_unavailable'])
-const passing = new Set(['teg_unavailable', 'outcome_unknown', 'overloaded', 'shutting_down', 'timed_out'])
 
 async function insist<T>(send: () => Promise<T | null>): Promise<T> {
   for (let attempt = 0; attempt < RETRIES_MAX; attempt++) {

@@ -31,6 +31,13 @@ const checks: readonly [string, string][] = [
      from teg.postings p where p.account_seq is not null) l where l.before >= l.seq`,
   ],
   [
+    'along the legs of an account, and up to the time that it knows, times do not fall',
+    `select l.account from (select p.account, p.created_at, lag(p.created_at) over (partition by p.account order by p.account_seq) as before
+       from teg.postings p where p.account_seq is not null) l where l.before > l.created_at
+     union all select a.id::text from teg.accounts a join teg.moves m on m.seq in (a.last_out, a.last_in) 
+       where a.last_at > '-infinity' and m.created_at > a.last_at`,
+  ],
+  [
     'each leg names the one before it among what its account paid or was paid, and the account the last',
     `select c.no from (
        select l.no, l.seq, l.prev, lag(l.seq, 1, 0::bigint) over (partition by l.no, l.way order by l.seq) as before

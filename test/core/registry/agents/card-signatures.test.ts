@@ -115,10 +115,19 @@ describe('canonical forms', () => {
         const form = sdkForm(card)
         // The SDK has none for objects that it cannot make a text of; ours never fails.
         const hasNone = /"(toString|valueOf)":/.test(JSON.stringify(card.documentation_url ?? null))
-        if (!hasNone) expect(form).toBe(canonicalizeAgentCard(asSdk(card)))
+        // And it loses fields of one name: see the test below.
+        const loses = JSON.stringify(card).includes('"__proto__":')
+        if (!hasNone && !loses) expect(form).toBe(canonicalizeAgentCard(asSdk(card)))
       }),
       { numRuns: 300 },
     )
+  })
+  test('a field named __proto__, which the SDK loses unseen, stays in our form: nothing slips in behind a signature', () => {
+    const extensions = JSON.parse('[{"uri":"urn:a","params":{"a":{"__proto__":7}}}]')
+    const card = card10({ capabilities: { extensions } })
+    expect(canonicalizeAgentCard(asSdk(card))).not.toContain('__proto__')
+    expect(sdkForm(card)).toContain('"a":{"__proto__":7}')
+    expect(specForm(card)).toContain('"a":{"__proto__":7}')
   })
   test('the specification form keeps unknown fields and explicit optionals and drops other defaults', () => {
     expect(JSON.parse(specForm({ ...messy(), signatures: [] }))).toEqual({

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Caller } from '#core/base/caller.ts'
 import { openLog } from '#core/platform/log.ts'
 import { auditSupply } from '#core/registry/audit/audit-supply.ts'
+import { expirePayments } from '#core/registry/payments/expire-payments.ts'
 import { relayEvents } from '#core/registry/stream/relay-events.ts'
 import supplyAuditor from '#schedules/supply-auditor.ts'
 import { registryContext } from '#test/support/context.ts'
@@ -63,6 +64,28 @@ describe('the audit of the supply', () => {
     // Only what is new was gone through; the sums stand for all.
     expect(second.checks).toContainEqual({ name: 'transfers_count', expected: '1', found: '1', ok: true })
     expect(second.checks).toContainEqual({ name: 'journal_events', expected: '25', found: '25', ok: true })
+  })
+
+  test('agrees while the hold of an expired token waits to be voided, and after', async () => {
+    await system.registry.teg.command(ctx(), {
+      op: 'issue_token',
+      key: randomUUID(),
+      hash: '0'.repeat(64),
+      payer_agent: agents[0],
+      payee_agent: agents[1],
+      amount: '2.5',
+      expires_in: 60,
+      task_ref: null,
+      limits: null,
+    })
+    await relay()
+    system.clock.advance(61_000)
+    // Nobody sees the hold any more, though it is not voided yet.
+    expect((await system.registry.teg.supply(ctx())).holds).toBe('7.5')
+    expect(await auditSupply(ctx())).toMatchObject({ status: 'ok' })
+    expect(await expirePayments(ctx())).toEqual({ expired: 1, refused: 0 })
+    await relay()
+    expect(await auditSupply(ctx())).toMatchObject({ status: 'ok' })
   })
 
   test('agrees at every moment of a busy ledger, whatever commits meanwhile', async () => {

@@ -5,7 +5,7 @@ import { openTegClient } from '#core/registry/open-teg-client.ts'
 import type { TegClient } from '#core/registry/teg-client.ts'
 import { registryContext } from '#test/support/context.ts'
 import { seedAgent, seedGrant } from '#test/support/seed-agents.ts'
-import { type System, startSystem } from '#test/support/system.ts'
+import { OPERATOR_KEY, type System, startSystem } from '#test/support/system.ts'
 
 const AVT = 1_000_000n
 let system: System
@@ -106,6 +106,19 @@ describe('genesis grants', () => {
     system.clock.set(new Date('2026-11-24T23:59:59.000Z'))
     expect(await sweepGrants(ctx())).toEqual({ granted: 0, refused: 0, waiting: 0 })
     system.clock.set(new Date('2026-11-25T00:00:00.000Z'))
+    expect(await sweepGrants(ctx())).toEqual({ granted: 1, refused: 0, waiting: 0 })
+    expect(await issued()).toBe('3000')
+  })
+
+  test('under a greater budget a grant that waits for tomorrow is tried at once, and once', async () => {
+    for (let i = 0; i < 3; i++) await seedDue()
+    expect(await sweepGrants(ctx())).toEqual({ granted: 2, refused: 0, waiting: 1 })
+    const raise = (budget: string) =>
+      system.api.patch('/operator/settings', { genesis_budget_per_day: budget }, { token: OPERATOR_KEY })
+    expect((await raise('2999')).status).toBe(200)
+    expect(await sweepGrants(ctx())).toEqual({ granted: 0, refused: 0, waiting: 1 })
+    expect(await sweepGrants(ctx())).toEqual({ granted: 0, refused: 0, waiting: 0 })
+    await raise('3000')
     expect(await sweepGrants(ctx())).toEqual({ granted: 1, refused: 0, waiting: 0 })
     expect(await issued()).toBe('3000')
   })

@@ -1,0 +1,96 @@
+/** Refusals of transfers, linked groups and refunds. */
+import { newAgent, refund, transfer } from '#test/support/teg.ts'
+import { keyOf, quote, type Refusal, type RefusalWorld } from './refusal-world.ts'
+
+export const refusalsOfTransfers = ({ a, id }: RefusalWorld): Refusal[] => [
+  ['amount 0', 'amount_out_of_range', true, () => transfer(a('rich'), a('other'), '0')],
+  ['amount below 0.0001', 'amount_out_of_range', true, () => transfer(a('rich'), a('other'), '0.000099')],
+  [
+    'amount above 2^53 - 1',
+    'amount_out_of_range',
+    true,
+    () => transfer(a('rich'), a('other'), '9007199254.740992'),
+  ],
+  ['unknown payer', 'agent_not_found', false, () => transfer(newAgent(), a('other'), '1')],
+  ['unknown payee by id', 'agent_not_found', true, () => transfer(a('rich'), newAgent(), '1')],
+  [
+    'unknown payee by did',
+    'agent_not_found',
+    true,
+    () => transfer(a('rich'), 'did:web:elsewhere.example:x', '1'),
+  ],
+  ['payment to itself', 'same_agent', true, () => transfer(a('rich'), a('rich'), '1')],
+  ['frozen payer', 'agent_not_active', true, () => transfer(a('frozen'), a('other'), '1')],
+  ['frozen payee', 'agent_not_active', true, () => transfer(a('rich'), a('frozen'), '1')],
+  ['closed payee', 'agent_not_active', true, () => transfer(a('rich'), a('closed'), '1')],
+  [
+    'bad quote',
+    'quote_mismatch',
+    true,
+    () => transfer(a('rich'), a('other'), '1', { quote: quote({ matches: false }) }),
+  ],
+  [
+    'quote of no snapshot',
+    'quote_mismatch',
+    true,
+    () => transfer(a('rich'), a('other'), '1', { quote: quote({ fee_snapshot: '99' }) }),
+  ],
+  [
+    'late quote',
+    'quote_expired',
+    true,
+    () => transfer(a('rich'), a('other'), '1', { quote: quote({ valid_until: '2026-11-24T11:59:59.999Z' }) }),
+  ],
+  [
+    'more than per_transfer',
+    'limit_exceeded',
+    true,
+    () => transfer(a('rich'), a('other'), '2', { limits: keyOf({ per_transfer: '1.999999' }) }),
+  ],
+  [
+    'more than per_day',
+    'limit_exceeded',
+    true,
+    () => transfer(a('rich'), a('other'), '2', { limits: keyOf({ per_day: '1.999999' }) }),
+  ],
+  [
+    'payee that the key may not pay',
+    'limit_exceeded',
+    true,
+    () => transfer(a('rich'), a('other'), '2', { limits: keyOf({ allowed_payees: [a('poor')] }) }),
+  ],
+  ['more than available', 'insufficient_funds', true, () => transfer(a('poor'), a('other'), '1.000001')],
+  ['refund of an unknown transfer', 'not_found', true, () => refund(a('other'), newAgent(), null)],
+  ['refund by another than the payee', 'not_found', true, () => refund(a('rich'), id('paid'), null)],
+  ['refund of a grant', 'not_found', true, () => refund(a('poor'), id('granted'), null)],
+  ['refund of a refund', 'refund_exceeds', true, () => refund(a('rich'), id('paidBack'), null)],
+  ['refund beyond what is left', 'refund_exceeds', true, () => refund(a('other'), id('paid'), '79.500001')],
+  ['refund of 0', 'amount_out_of_range', true, () => refund(a('other'), id('paid'), '0')],
+  [
+    'link to one that is refused',
+    'linked_failed',
+    true,
+    () => [transfer(a('rich'), a('other'), '1', { linked: true }), transfer(a('poor'), a('other'), '2')],
+  ],
+  ['refund without funds', 'insufficient_funds', true, () => refund(a('empty'), id('spent'), '5')],
+  [
+    'refund beyond the limit of its key',
+    'limit_exceeded',
+    true,
+    () => refund(a('other'), id('paid'), '2', { limits: keyOf({ per_transfer: '1.999999' }) }),
+  ],
+  [
+    'refund to an agent that the key may not pay',
+    'limit_exceeded',
+    true,
+    () => refund(a('other'), id('paid'), '2', { limits: keyOf({ allowed_payees: [a('poor')] }) }),
+  ],
+  ['refund by a frozen account', 'agent_not_active', true, () => refund(a('later'), id('paidLater'), '0.5')],
+  [
+    'refund to a frozen account',
+    'agent_not_active',
+    true,
+    () => refund(a('other'), id('paidByLater'), '0.5'),
+  ],
+  ['refund by an unknown account', 'agent_not_found', false, () => refund(newAgent(), id('paid'), null)],
+]
