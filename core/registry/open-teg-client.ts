@@ -70,14 +70,14 @@ export function openTegClient(options: TegClientOptions): TegClient {
       return { kind: 'unknown', cause: error }
     }
   }
-  const ping = async (call: TegCall): Promise<boolean> => {
+  const ping = async (call: TegCall, path: '/livez' | '/readyz'): Promise<boolean> => {
     try {
-      return (await request('/readyz', call)).status === 200
+      return (await request(path, call)).status === 200
     } catch {
       return false
     }
   }
-  const watch = makeWatch((signal) => ping({ requestId: options.newId(), signal }), options.after)
+  const watch = makeWatch((signal) => ping({ requestId: options.newId(), signal }, '/livez'), options.after)
   const send = makeSender(attempt, watch, options.wait)
 
   /** A read: null for 404; a Problem of the TEG's own 4xx is passed on (a bad cursor, rates out of bounds). */
@@ -148,7 +148,7 @@ export function openTegClient(options: TegClientOptions): TegClient {
     books: (call, after) => sure(call, `/books${search({ after })}`, Books),
     ping(call) {
       refuseInsideTransaction('A call to the TEG')
-      return ping(call)
+      return ping(call, '/readyz')
     },
   }
 }

@@ -102,7 +102,7 @@ async function runLane(lanes: Lanes): Promise<void> {
   lanes.busy--
 }
 
-const AWAY = 'It has not answered what was sent before.'
+const AWAY = 'The ledger has not answered what was sent before; nothing was done of this.'
 /** Nothing comes through: what waits for a lane has surely not been sent, and is told so now. */
 function giveUpQueue(lanes: Lanes): void {
   lanes.queued = 0

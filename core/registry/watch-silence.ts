@@ -1,8 +1,11 @@
-/** Finds out that the TEG is silent: what was sent has no answer, and neither has the question whether it is ready. */
+/**
+ * Finds out that the TEG is silent: what was sent has no answer, and neither has the question whether it is alive. Its database
+ * is not asked: a long batch on one that has one session only (the embedded one) would look like silence.
+ */
 
 /** A batch that has no answer for so long is a reason to ask. */
 const OVERDUE_MS = 2_000
-/** What is ready says so in this time. */
+/** What is alive says so in this time. */
 const PROBE_MS = 1_000
 /** Between two questions while it is silent. */
 const AGAIN_MS = 500
@@ -21,7 +24,7 @@ export interface Watch {
   begin(onSilence: () => void): () => void
 }
 
-/** @param ping true when the TEG and its database answer before the signal aborts; never throws */
+/** @param ping true when the TEG answers before the signal aborts; never throws */
 export function makeWatch(ping: (signal: AbortSignal) => Promise<boolean>, after: After = later): Watch {
   let isSilent = false
   const isThere = () => {

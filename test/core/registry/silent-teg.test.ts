@@ -86,7 +86,7 @@ async function fillLanes(from: string, to: string, signal = anyCall().signal) {
   return { answers, commands }
 }
 
-test('what waits behind an overdue batch is told 503 as soon as the TEG does not say that it is ready, and all that comes', async () => {
+test('what waits behind an overdue batch is told 503 as soon as the TEG does not say that it is alive, and all that comes', async () => {
   const [from, to] = await pair()
   await client.balance(anyCall(), from)
   proxy.freeze()
@@ -106,7 +106,7 @@ test('what waits behind an overdue batch is told 503 as soon as the TEG does not
   expect(await t.available(from)).toBe('7')
 })
 
-test('a TEG that is slow and says that it is ready makes nobody give up', async () => {
+test('a TEG that is slow and says that it is alive makes nobody give up', async () => {
   const [from, to] = await pair()
   const { promise, resolve } = Promise.withResolvers<void>()
   hold = promise
@@ -114,7 +114,7 @@ test('a TEG that is slow and says that it is ready makes nobody give up', async 
   const waiting = client.command(anyCall(), transfer(from, to, '1'))
   for (let probes = 2; probes <= 6; probes += 2) {
     await pass(OVERDUE)
-    await until(() => seen.filter((path) => path === '/readyz').length === probes)
+    await until(() => seen.filter((path) => path === '/livez').length === probes)
     await until(() => timers.filter(({ ms }) => ms === OVERDUE).length === 2)
   }
   const late = client.command(anyCall(), transfer(from, to, '1'))

@@ -1,18 +1,8 @@
 /** The ledger in memory, written from the design alone: what the gate must answer, command by command. */
 import { parseAmount } from '#core/base/amount.ts'
 import type { Command } from '#core/wire/teg.ts'
+import { done, refuse, type Verdict } from './verdicts.ts'
 
-/** What is compared with the gate. Amounts in micro-AVT. */
-export interface Verdict {
-  ok: boolean
-  replayed: boolean
-  code: string | null
-  amount: bigint | null
-  fee: bigint | null
-  left: bigint | null
-  /** Status of the token, and what of it was redeemed. */
-  token: string | null
-}
 type Account = { balance: bigint; status: 'open' | 'frozen' | 'closed'; sequence: number }
 /** A movement that can be refunded; `id` is told once the gate has made it. */
 type Movement = { id: string | null; payer: string; payee: string; left: bigint; refund: boolean }
@@ -50,15 +40,14 @@ export class Oracle {
   }
 
   /** What an account can spend: a hold counts until its time is over. */
-  available(agent: string): bigint {
-    const held = this.tokens.filter((token) => token.payer === agent && this.stateOf(token) === 'active')
-    return this.of(agent).balance - held.reduce((sum, token) => sum + token.amount, 0n)
-  }
+  available = (agent: string): bigint => this.less(agent, (token) => this.stateOf(token) === 'active')
 
   /** What a reply tells: a hold counts until it is voided, though its time may be over. */
-  private left(agent: string | null): bigint | null {
-    if (agent === null) return null
-    const held = this.tokens.filter((token) => token.payer === agent && token.state === 'active')
+  private left = (agent: string | null) =>
+    agent === null ? null : this.less(agent, ({ state }) => state === 'active')
+
+  private less(agent: string, isHeld: (token: Token) => boolean): bigint {
+    const held = this.tokens.filter((token) => token.payer === agent && isHeld(token))
     return this.of(agent).balance - held.reduce((sum, token) => sum + token.amount, 0n)
   }
 
@@ -298,13 +287,3 @@ export class Oracle {
 
 const isLinked = (command: Command | undefined) => command?.op === 'transfer' && command.linked === true
 const micro = (text: string) => parseAmount(text) as bigint
-const done: Verdict = {
-  ok: true,
-  replayed: false,
-  code: null,
-  amount: null,
-  fee: null,
-  left: null,
-  token: null,
-}
-const refuse = (code: string): Verdict => ({ ...done, ok: false, code })

@@ -20,8 +20,9 @@ import {
   type TestTeg,
   transfer,
 } from '#test/support/teg.ts'
-import { Oracle, type Verdict } from './ledger-oracle.ts'
+import { Oracle } from './ledger-oracle.ts'
 import { proveSequences } from './prove-sequences.ts'
+import type { Verdict } from './verdicts.ts'
 
 const AGENTS = 5
 const is = <T extends string>(op: T) => fc.constant(op)
