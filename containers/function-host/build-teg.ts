@@ -6,7 +6,7 @@ import { composeApp, loadDoors, type Mounted } from '#core/runtime/compose-app.t
 import type { CallPorts } from '#core/runtime/open-call.ts'
 import type { TegContext, TegResources } from '#core/teg/context.ts'
 import { openGate } from '#core/teg/ledger/open-gate.ts'
-import { setMinting } from '#core/teg/supply/queries.ts'
+import { claimMinting } from '#core/teg/supply/claim-minting.ts'
 import { tegDoors } from '#functions/index.ts'
 import type { Built } from './build-registry.ts'
 
@@ -24,7 +24,7 @@ export async function buildTeg(parts: TegParts): Promise<Built<TegResources>> {
   const { config, resources: base } = parts
   const newId = idMaker(base.clock, base.random)
   const minting = config.MINTING_AUTHORITY === 'teg-layer'
-  await setMinting(base.db, minting)
+  await claimMinting(base.db, minting)
   const gate = openGate({ db: base.db, clock: base.clock, newId, log: base.log, minting })
   const resources: TegResources = { ...base, config, gate }
   const mounted = await loadDoors<TegContext>(tegDoors, 'teg')

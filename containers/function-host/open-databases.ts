@@ -8,8 +8,8 @@ import { openPg } from '#core/platform/database/pg.ts'
 import { runsEventStore } from '#core/platform/event-store-config.ts'
 import type { Log } from '#core/platform/log.ts'
 import { migrations as registryMigrations } from '#core/registry/migrations.generated.ts'
-import { migrations as tegMigrations } from '#core/teg/migrations.generated.ts'
 import { lockFolder } from './lock-folder.ts'
+import { migrateTeg } from './migrate-teg.ts'
 
 export interface Databases {
   readonly registry: Database | null
@@ -20,8 +20,7 @@ export interface Databases {
 }
 
 const CONNECT_ATTEMPTS = 30
-const migrationsOf = { registry: registryMigrations, teg: tegMigrations, event_store: eventStoreMigrations }
-type Schema = keyof typeof migrationsOf
+type Schema = 'registry' | 'teg' | 'event_store'
 
 /**
  * Opens them. Without a URL a service's database is embedded; two embedded services share one.
@@ -50,9 +49,20 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
     closers.push(() => db.close())
     return db
   }
+  const apply: Readonly<Record<Schema, (owner: Database) => Promise<string[]>>> = {
+    registry: (owner) => migrate(owner, 'registry', registryMigrations),
+    teg: (owner) => migrateTeg(owner, config.MINTING_AUTHORITY),
+    event_store: (owner) => migrate(owner, 'event_store', eventStoreMigrations),
+  }
+  /** What only the owner of the tables may, over the direct address where there is one. */
+  const applyOver = async (direct: string | undefined, db: Database, schema: Schema): Promise<void> => {
+    if (!direct) return applyTo(db, schema, apply[schema], log)
+    const own = openPg({ url: direct, max: 1, applicationName: `ninefold-${schema}-migrate` })
+    await applyTo(own, schema, apply[schema], log).finally(() => own.close())
+  }
   const open = async (url: string | undefined, direct: string | undefined, schema: Schema) => {
     const db = url ? openServer(url, `ninefold-${schema}`) : await openEmbedded()
-    await applyOver(direct, db, schema, log)
+    await applyOver(direct, db, schema)
     return db
   }
   const registryDirect = config.DATABASE_URL ? config.DATABASE_DIRECT_URL : undefined
@@ -61,7 +71,7 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
     if (!runsEventStore(config)) return null
     const own = config.EVENT_STORE_DATABASE_URL
     if (own || !registry) return open(own, own && config.EVENT_STORE_DATABASE_DIRECT_URL, 'event_store')
-    await applyOver(registryDirect, registry, 'event_store', log)
+    await applyOver(registryDirect, registry, 'event_store')
     return registry
   }
   const registry = wantsRegistry ? await open(config.DATABASE_URL, registryDirect, 'registry') : null
@@ -75,23 +85,16 @@ export async function openDatabases(config: Config, log: Log): Promise<Databases
   }
 }
 
-/** Migrates over the direct address, where there is one. */
-async function applyOver(direct: string | undefined, db: Database, schema: Schema, log: Log): Promise<void> {
-  if (!direct) return applyTo(db, schema, migrationsOf[schema], log)
-  const own = openPg({ url: direct, max: 1, applicationName: `ninefold-${schema}-migrate` })
-  await applyTo(own, schema, migrationsOf[schema], log).finally(() => own.close())
-}
-
 /** Migrates, waiting for a server that is still starting. */
 async function applyTo(
   db: Database,
-  schema: string,
-  migrations: Parameters<typeof migrate>[2],
+  schema: Schema,
+  apply: (db: Database) => Promise<string[]>,
   log: Log,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const applied = await migrate(db, schema, migrations)
+      const applied = await apply(db)
       if (applied.length > 0) log.info({ service: schema, count: applied.length }, 'schema migrated')
       return
     } catch (error) {

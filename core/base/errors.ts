@@ -67,6 +67,7 @@ export const commonErrors = {
   unsupported_media_type: { status: 415, title: 'The body has a form that is not read here' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used with another request' },
   precondition_required: { status: 428, title: 'This request needs an If-Match header' },
+  headers_too_large: { status: 431, title: 'The address and the headers are too long' },
   rate_limited: { status: 429, title: 'Too many requests' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   overloaded: { status: 503, title: 'The registry is at its limit; nothing was done' },

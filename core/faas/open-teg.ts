@@ -5,7 +5,7 @@ import { openInProcess } from '#core/platform/coordination/in-process.ts'
 import { type App, composeApp } from '#core/runtime/compose-app.ts'
 import type { TegContext, TegResources } from '#core/teg/context.ts'
 import { openGate } from '#core/teg/ledger/open-gate.ts'
-import { setMinting } from '#core/teg/supply/queries.ts'
+import { claimMinting } from '#core/teg/supply/claim-minting.ts'
 import { openFaasDatabase } from './open-database.ts'
 import { openLineLog } from './open-line-log.ts'
 import type { DoorSpec } from './open-registry.ts'
@@ -18,7 +18,7 @@ export async function openTeg(platform: Platform): Promise<Opened<TegResources>>
   const log = openLineLog(write, clock.now, config.LOG_LEVEL, { service: 'teg' })
   const db = await openFaasDatabase(config, config.TEG_DATABASE_URL, 'teg', platform.connections)
   const minting = config.MINTING_AUTHORITY === 'teg-layer'
-  await setMinting(db, minting)
+  await claimMinting(db, minting)
   const base: Resources = { db, coordination: openInProcess(), clock, random, log }
   const gate = openGate({ db, clock, newId: idMaker(clock, random), log, minting })
   return { resources: { ...base, config, gate }, close: () => db.close() }

@@ -183,9 +183,9 @@ function successes(row: Row<never>, schemas: Record<string, Json>): Json {
     ...(spec.reply || !spec.raw ? { 'application/json': { schema } } : {}),
   }
   const describe = (status: number) => {
-    const headers = headersOf(row, status)
-    if (status === 304) return { description: 'Not modified', headers }
-    return status === 204 ? { description: 'Done', headers } : { description: 'Success', headers, content }
+    const head = headersOf(row, status)
+    if (status === 304) return { description: 'Not modified', ...head }
+    return status === 204 ? { description: 'Done', ...head } : { description: 'Success', ...head, content }
   }
   return Object.fromEntries(
     [main, ...(spec.alsoStatus ?? [])].map((status) => [String(status), describe(status)]),
@@ -211,7 +211,7 @@ function failures(row: Row<never>, schemas: Record<string, Json>): Json {
       .sort(([a], [b]) => a - b)
       .map(([status, codes]) => [
         String(status),
-        { description: [...codes].join(', '), headers: headersOf(row, status), content },
+        { description: [...codes].join(', '), ...headersOf(row, status), content },
       ]),
   )
 }

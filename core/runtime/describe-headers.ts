@@ -54,15 +54,22 @@ const conditions = {
   },
 } as const
 
-/** The headers of a reply with that status. */
-export function headersOf(row: Row<never>, status: number): Json {
+/** The headers of a reply with that status; of refusals only what a client acts on (their request id is in the body, too). */
+export function headersOf(row: Row<never>, status: number): { headers?: Json } {
   const { spec } = row
-  const names = ['X-Request-Id']
-  if (!spec.uncounted) names.push('RateLimit-Policy', 'RateLimit')
+  const refused = status >= 400
+  const names: string[] = refused ? [] : ['X-Request-Id']
+  if (!spec.uncounted && (!refused || status === 429)) names.push('RateLimit-Policy', 'RateLimit')
   if (spec.location && (status === 201 || status === 202)) names.push('Location')
-  if (spec.condition === 'If-None-Match' && status < 400) names.push('ETag')
-  if (idempotencyOf(row) !== 'none' && (status < 400 || status === 404 || status === 409 || status === 422))
+  if (spec.condition === 'If-None-Match' && !refused) names.push('ETag')
+  if (idempotencyOf(row) !== 'none' && (!refused || MAY_BE_REPLAYED.has(status)))
     names.push('Idempotency-Replayed')
   if (status === 429 || status === 503) names.push('Retry-After')
-  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+  if (names.length === 0) return {}
+  return {
+    headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])),
+  }
 }
+
+/** Refusals that are kept as outcomes of their key. */
+const MAY_BE_REPLAYED = new Set([404, 409, 422])

@@ -1,5 +1,12 @@
 /** Puts an application on node:http: facts of the socket, forwarded addresses, malformed requests, orderly closing. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  maxHeaderSize,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { SecureContextOptions, TlsOptions } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
@@ -8,7 +15,7 @@ import type { PeerCaller } from '#core/base/caller.ts'
 import { fail } from '#core/base/errors.ts'
 import type { App } from './compose-app.ts'
 import type { RequestFacts } from './define-function.ts'
-import { replyProblem } from './reply-problem.ts'
+import { problemBody, replyProblem } from './reply-problem.ts'
 
 export interface NodeOptions {
   /** Addresses and CIDR ranges, comma separated, whose X-Forwarded-For is believed. */
@@ -53,11 +60,33 @@ export function toNode(app: Pick<App, 'fetch'>, options: NodeOptions): Server {
   const server = options.tls
     ? createTlsServer({ ...times, ...options.tls }, listener)
     : createServer(times, listener)
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable)
-      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (socket.writable) socket.end(wordUnread(error.code, options.newId()))
   })
   return server
+}
+
+/** The answer to what could not be read as a request, as it goes over the wire: the connection ends with it. */
+function wordUnread(code: string | undefined, requestId: string): string {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return 'HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'
+  const problem =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? fail('headers_too_large', `They may have ${maxHeaderSize} bytes together.`)
+      : fail('validation_failed', 'This is no HTTP request that can be read.', {
+          errors: [
+            { pointer: '', code: 'malformed_http', detail: 'the request line or a header is malformed' },
+          ],
+        })
+  const body = JSON.stringify(problemBody(problem, requestId, '/'))
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
+    'connection: close',
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${requestId}`,
+  ]
+  return `${head.join('\r\n')}\r\n\r\n${body}`
 }
 
 /** Facts of a request, found out when they are asked for. */

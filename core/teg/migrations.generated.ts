@@ -576,6 +576,52 @@ alter table teg.accounts set (fillfactor = 35);
 lock table teg.accounts in access exclusive mode;
 alter table teg.accounts add column last_at timestamptz not null default '-infinity';
 ` },
+  { name: "0090-guards.sql", sql: `-- What the database itself refuses, its owner included; what the TEG's role may call at all stands in roles.sql.
+-- Movements that create or destroy AVT, in the same words as their deltas: only with minting authority.
+create function teg.guard_moves() returns trigger language plpgsql as $$
+begin
+  if not coalesce((select m.minting from teg.meta m), false) then
+    raise exception 'teg.moves: this TEG has no minting authority' using errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end $$;
+create trigger guard_supply before insert on teg.moves
+  for each row when (new.kind in ('mint', 'burn')) execute function teg.guard_moves();
+
+-- To delete deltas is to fold them: what goes there is added here, whoever deletes, and there is no other way in. So the sum
+-- of both tables, which is what every reader tells, stays.
+create function teg.fold_gone() returns trigger language plpgsql as $$
+begin
+  insert into teg.system_accounts as s (account, balance, credited)
+  select g.account, sum(g.amount), coalesce(sum(g.amount) filter (where g.amount > 0 and not g.minted), 0)
+  from gone g group by g.account order by g.account
+  on conflict (account) do update
+  set balance = s.balance + excluded.balance, credited = s.credited + excluded.credited;
+  return null;
+end $$;
+create trigger fold_gone after delete on teg.system_deltas referencing old table as gone
+  for each statement execute function teg.fold_gone();
+create trigger refuse_truncate before truncate on teg.system_deltas
+  for each statement execute function teg.refuse_change();
+create function teg.refuse_direct() returns trigger language plpgsql as $$
+begin
+  raise exception 'teg.% is history: it changes by folding deltas only', tg_table_name using errcode = 'insufficient_privilege';
+end $$;
+create trigger refuse_direct before insert or update on teg.system_accounts
+  for each statement when (pg_trigger_depth() = 0) execute function teg.refuse_direct();
+
+create trigger refuse_truncate before truncate on teg.meta for each statement execute function teg.refuse_change();
+
+-- What was seen of the registry's tasks: an older holder is refused for ever.
+create function teg.keep_epoch() returns trigger language plpgsql as $$
+begin
+  raise exception 'teg.task_epochs is history: an epoch is never lowered' using errcode = 'insufficient_privilege';
+end $$;
+create trigger keep_epoch before update on teg.task_epochs for each row
+  when (new.task <> old.task or (new.incarnation, new.epoch) < (old.incarnation, old.epoch)) execute function teg.keep_epoch();
+create trigger refuse_delete before delete on teg.task_epochs for each row execute function teg.refuse_change();
+create trigger refuse_truncate before truncate on teg.task_epochs for each statement execute function teg.refuse_change();
+` },
   { name: "0100-balances-after.sql", sql: `-- What the acting account had available after an outcome that no leg of its own tells it of (holds and their ends, redemptions,
 -- grants, mint and burn): a repeat is answered with the balance of the first time. Null in rows of transfers and older rows.
 alter table teg.moves add column available bigint;
@@ -1404,9 +1450,15 @@ begin
   from counted c, (select coalesce(max(b.number_last), 0) as last from teg.outbox_numbered b) n;
 end $$;
 ` },
-  { name: "ledger/roles.sql", sql: `-- Rights of roles, where the server has them: ninefold_teg may do what the TEG does, ninefold_auditor may read. Repeatable.
--- Neither owns a table, so that neither can take a trigger away; the owner runs the migrations. A new table is read by the
--- auditor by default and is written by the TEG once it is named here.
+  { name: "ledger/roles.sql", sql: `-- Rights of roles, where the server has them: ninefold_teg may do what the TEG does, ninefold_auditor may read. Neither owns a
+-- table, so that neither can take a trigger away; the owner runs the migrations. Runs last, and again when any other script
+-- was applied, a role of ours has come, or the database is another (a restored dump): see migrate.ts.
+-- The doors of the ledger run with the rights of its owner, under a path of names that no caller can change. So the TEG's
+-- role moves AVT through the gate or not at all: no table of the ledger is open to it, and no sequence.
+alter function teg.apply_commands security definer set search_path = pg_catalog, pg_temp;
+alter function teg.apply_transfers security definer set search_path = pg_catalog, pg_temp;
+alter function teg.number_outbox security definer set search_path = pg_catalog, pg_temp;
+revoke all on function teg.apply_commands, teg.apply_transfers, teg.number_outbox from public;
 do $$
 begin
   if exists (select from pg_roles r where r.rolname = 'ninefold_auditor') then
@@ -1414,20 +1466,18 @@ begin
     grant select on all tables in schema teg to ninefold_auditor;
     alter default privileges in schema teg grant select on tables to ninefold_auditor;
   end if;
-  if exists (select from pg_roles r where r.rolname = 'ninefold_teg') then
+  -- Not where it owns the tables itself: from an owner nothing can be kept but by triggers.
+  if exists (select from pg_roles r where r.rolname = 'ninefold_teg' and r.rolname <> current_user) then
     grant usage on schema teg to ninefold_teg;
+    -- Earlier versions gave more, columns of teg.meta included: minting authority is the owner's to give.
+    revoke all on all tables in schema teg from ninefold_teg;
+    revoke all on all sequences in schema teg from ninefold_teg;
     grant select on all tables in schema teg to ninefold_teg;
     alter default privileges in schema teg grant select on tables to ninefold_teg;
-    -- History: rows are added, never changed.
-    grant insert on teg.moves, teg.account_steps, teg.fee_snapshots, teg.grants, teg.tokens, teg.token_steps,
-      teg.outbox_numbered to ninefold_teg;
-    -- Balances, sums and what the gate remembers of keys and tasks.
-    grant insert, update on teg.accounts, teg.system_accounts, teg.task_epochs to ninefold_teg;
-    grant insert, update, delete on teg.key_spending to ninefold_teg;
-    grant update (minting, ever_minted) on teg.meta to ninefold_teg;
-    -- Queues.
-    grant insert, delete on teg.system_deltas, teg.outbox, teg.open_tokens to ninefold_teg;
-    grant usage on sequence teg.ledger_seq to ninefold_teg;
+    grant execute on function teg.apply_commands, teg.apply_transfers, teg.number_outbox to ninefold_teg;
+    -- A rate within its bounds is added, never changed; and which database it stands in, the TEG finds out itself.
+    grant insert on teg.fee_snapshots to ninefold_teg;
+    grant update (identity, restores, restored_label) on teg.meta to ninefold_teg;
   end if;
 end $$;
 ` },
@@ -1562,23 +1612,15 @@ begin
     from unnest(p_keys) with ordinality as u(id, place) join teg.key_spending s on s.key_id = u.id and s.day = p_day);
 end $$;
 
--- Folds deltas of the system accounts into their rows, so that a read adds up a bounded number of them. Who comes while
--- another folds goes on. Nothing locks an account of an agent after this.
+-- Folds deltas of the system accounts into their rows, so that a read adds up a bounded number of them: the trigger fold_gone
+-- adds up what is deleted. Who comes while another folds goes on. Nothing locks an account of an agent after this.
 create or replace function teg.fold_deltas(p_rows integer) returns void language plpgsql as $$
 begin
   if not pg_try_advisory_xact_lock(hashtext('teg.fold_deltas')) then
     return;
   end if;
-  with gone as (
-    delete from teg.system_deltas d where (d.account, d.seq) in (
-      select w.account, w.seq from teg.system_deltas w order by w.account, w.seq limit p_rows)
-    returning d.account, d.amount, d.minted
-  )
-  insert into teg.system_accounts as s (account, balance, credited)
-  select g.account, sum(g.amount), coalesce(sum(g.amount) filter (where g.amount > 0 and not g.minted), 0)
-  from gone g group by g.account order by g.account
-  on conflict (account) do update
-  set balance = s.balance + excluded.balance, credited = s.credited + excluded.credited;
+  delete from teg.system_deltas d where (d.account, d.seq) in (
+    select w.account, w.seq from teg.system_deltas w order by w.account, w.seq limit p_rows);
 end $$;
 
 -- Whether the first outcome of a key was a refusal.

@@ -17,6 +17,7 @@ export const errorStatus = {
   cursor_mismatch: 400,
   database_unavailable: 503,
   email_not_verified: 403,
+  headers_too_large: 431,
   idempotency_in_flight: 409,
   idempotency_key_required: 400,
   idempotency_key_reused: 422,

@@ -58,11 +58,14 @@ export async function fillAccounts(db: Queryable, count: number): Promise<void> 
      from (select gen_random_uuid() as id from generate_series(1, $1::integer)) i`,
     [count],
   )
+  // As a TEG with minting authority would have issued it.
+  await db.query('update teg.meta set minting = true')
   await db.query(
-    `insert into teg.system_accounts (account, balance, credited) values ('issuance', -1000000 * $1::numeric, 0)
-     on conflict (account) do update set balance = excluded.balance`,
+    `insert into teg.system_deltas (seq, account, amount, created_at)
+     values (0, 'issuance', -1000000 * $1::bigint, clock_timestamp())`,
     [count],
   )
+  await db.query('update teg.meta set minting = false')
 }
 export const analyzeAccounts = (db: Queryable) => db.query('vacuum analyze teg.accounts')
 

@@ -15,3 +15,13 @@ export async function findIdentity(on: Queryable): Promise<string | null> {
   )
   return rows[0]?.identity ?? null
 }
+
+/** What rights depend on: the database, which a restored dump changes, and the roles of ours that its server has. */
+export async function readPlace(on: Queryable): Promise<string> {
+  const rows = await on.query<{ place: string }>(
+    `select concat_ws(' ', d.oid, (select string_agg(r.rolname, ' ' order by r.rolname)
+       from pg_catalog.pg_roles r where starts_with(r.rolname::text, 'ninefold_'))) as place
+     from pg_catalog.pg_database d where d.datname = current_database()`,
+  )
+  return (rows[0] as { place: string }).place
+}

@@ -1,6 +1,7 @@
 /** Brings a service's schema up to date: numbered scripts once, forward only; repeatable ones when their text changes. */
 import { createHash } from 'node:crypto'
 import type { Database, Transaction } from './database.ts'
+import { readPlace } from './identity-queries.ts'
 import { forgoJit } from './planner-queries.ts'
 
 export interface Migration {
@@ -9,11 +10,18 @@ export interface Migration {
   readonly sql: string
 }
 
+/** Rights of roles, `roles.sql`: the last of the repeatable scripts. What another one has made anew lacks them until it ran. */
+const isRights = (name: string) => /(^|\/)roles\.sql$/.test(name)
+
 const isRepeatable = (name: string) => !/^\d{4}-/.test(name)
 const digest = (text: string) => createHash('sha256').update(text).digest('hex')
+/** Numbered ones by number, then repeatable ones by name, then rights. */
+const placeOf = (name: string) => `${isRepeatable(name) ? 1 : 0}${isRights(name) ? 1 : 0}${name}`
 
 /**
- * Applies what is missing, each script in a transaction, under a lock that lets one process migrate at a time.
+ * Applies what is missing under a lock that lets one process migrate at a time: each numbered script in a transaction, the
+ * repeatable ones together in one, so that nobody calls functions of two versions. Rights are given again whenever another
+ * script was applied, a role of ours has come, or the rows stand in another database than before (a restored dump).
  * @returns the names applied
  * @throws when an applied script has changed or the database knows scripts that this version does not
  */
@@ -23,24 +31,21 @@ export async function migrate(
   migrations: readonly Migration[],
 ): Promise<string[]> {
   if (!/^[a-z_]+$/.test(schema)) throw new Error(`not a schema name: ${schema}`)
+  const ordered = [...migrations].sort((a, b) => (placeOf(a.name) < placeOf(b.name) ? -1 : 1))
   const applied: string[] = []
   for (;;) {
-    const name = await db.transaction(async (tx) => {
-      const next = await applyNext(tx, schema, migrations)
+    const names = await db.transaction(async (tx) => {
+      const next = await applyNext(tx, schema, ordered)
       // Not with the migrations: a copy of the tables in another database must have it, too.
-      if (next === null && db.kind === 'pg') await forgoJit(tx)
+      if (next.length === 0 && db.kind === 'pg') await forgoJit(tx)
       return next
     })
-    if (name === null) return applied
-    applied.push(name)
+    if (names.length === 0) return applied
+    applied.push(...names)
   }
 }
 
-async function applyNext(
-  tx: Transaction,
-  schema: string,
-  migrations: readonly Migration[],
-): Promise<string | null> {
+async function applyNext(tx: Transaction, schema: string, ordered: readonly Migration[]): Promise<string[]> {
   await tx.query('select pg_advisory_xact_lock(hashtext($1))', [`migrate:${schema}`])
   await tx.query(`create schema if not exists ${schema}`)
   await tx.query(`create table if not exists ${schema}.migrations (
@@ -49,35 +54,33 @@ async function applyNext(
     `select name, checksum from ${schema}.migrations`,
   )
   const known = new Map(rows.map((row) => [row.name, row.checksum]))
-  const unknown = rows.find((row) => !migrations.some((migration) => migration.name === row.name))
+  const unknown = rows.find((row) => !ordered.some((migration) => migration.name === row.name))
   if (unknown)
     throw new Error(
       `schema ${schema} holds ${unknown.name}, which this version does not know: it is newer; upgrade`,
     )
-  const ordered = [...migrations].sort((a, b) =>
-    isRepeatable(a.name) === isRepeatable(b.name)
-      ? a.name < b.name
-        ? -1
-        : 1
-      : isRepeatable(a.name)
-        ? 1
-        : -1,
-  )
-  for (const { name, sql } of ordered) {
-    const checksum = digest(sql)
-    const before = known.get(name)
-    if (before === checksum) continue
-    if (before !== undefined && !isRepeatable(name))
+  const rights = ordered.find(({ name }) => isRights(name))
+  const place = rights ? await readPlace(tx) : ''
+  const checksumOf = ({ name, sql }: Migration) => digest(isRights(name) ? `${sql}\n${place}` : sql)
+  const pending = ordered.filter((migration) => known.get(migration.name) !== checksumOf(migration))
+  const [first] = pending
+  if (!first) return []
+  const batch = isRepeatable(first.name) ? pending : [first]
+  if (rights && isRepeatable(first.name) && !batch.includes(rights)) batch.push(rights)
+  for (const migration of batch) {
+    const { name, sql } = migration
+    if (known.has(name) && !isRepeatable(name))
       throw new Error(`migration ${schema}/${name} was changed after it had been applied`)
     for (const statement of splitStatements(sql)) await tx.query(statement)
     await tx.query(
       `insert into ${schema}.migrations (name, checksum) values ($1, $2)
        on conflict (name) do update set checksum = excluded.checksum, applied_at = clock_timestamp()`,
-      [name, checksum],
+      [name, checksumOf(migration)],
     )
-    return name
   }
-  return null
+  if (rights && !isRepeatable(first.name))
+    await tx.query(`update ${schema}.migrations set checksum = '' where name = $1`, [rights.name])
+  return batch.map(({ name }) => name)
 }
 
 /** Splits a script at semicolons outside quotes, dollar quotes and comments: PGlite takes one statement a call. */

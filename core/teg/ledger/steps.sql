@@ -129,23 +129,15 @@ begin
     from unnest(p_keys) with ordinality as u(id, place) join teg.key_spending s on s.key_id = u.id and s.day = p_day);
 end $$;
 
--- Folds deltas of the system accounts into their rows, so that a read adds up a bounded number of them. Who comes while
--- another folds goes on. Nothing locks an account of an agent after this.
+-- Folds deltas of the system accounts into their rows, so that a read adds up a bounded number of them: the trigger fold_gone
+-- adds up what is deleted. Who comes while another folds goes on. Nothing locks an account of an agent after this.
 create or replace function teg.fold_deltas(p_rows integer) returns void language plpgsql as $$
 begin
   if not pg_try_advisory_xact_lock(hashtext('teg.fold_deltas')) then
     return;
   end if;
-  with gone as (
-    delete from teg.system_deltas d where (d.account, d.seq) in (
-      select w.account, w.seq from teg.system_deltas w order by w.account, w.seq limit p_rows)
-    returning d.account, d.amount, d.minted
-  )
-  insert into teg.system_accounts as s (account, balance, credited)
-  select g.account, sum(g.amount), coalesce(sum(g.amount) filter (where g.amount > 0 and not g.minted), 0)
-  from gone g group by g.account order by g.account
-  on conflict (account) do update
-  set balance = s.balance + excluded.balance, credited = s.credited + excluded.credited;
+  delete from teg.system_deltas d where (d.account, d.seq) in (
+    select w.account, w.seq from teg.system_deltas w order by w.account, w.seq limit p_rows);
 end $$;
 
 -- Whether the first outcome of a key was a refusal.

@@ -2,9 +2,23 @@
  * A system account is its folded row and the deltas that are not yet folded; the gate folds them, so that they stay few. */
 import type { Queryable } from '#core/platform/database/database.ts'
 
-/** Whether this TEG has minting authority: what its database holds against issuance beside grants. */
+/** Whether this TEG has minting authority: what its database holds against issuance beside grants. Its owner gives it. */
 export async function setMinting(db: Queryable, minting: boolean): Promise<void> {
   await db.query('update teg.meta set minting = $1::boolean where minting <> $1::boolean', [minting])
+}
+
+export interface MintingRow {
+  minting: boolean
+  /** Whether this role may change it. */
+  may: boolean
+  role: string
+}
+
+export async function readMinting(db: Queryable): Promise<MintingRow> {
+  const rows = await db.query<MintingRow>(
+    `select m.minting, has_column_privilege('teg.meta', 'minting', 'update') as may, current_user::text as role from teg.meta m`,
+  )
+  return rows[0] as MintingRow
 }
 
 /** Sums come as text: they may pass int8. */

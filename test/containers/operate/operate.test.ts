@@ -212,6 +212,11 @@ test('migrate and mail-test say what they need', async () => {
     code: 2,
     errors: expect.stringContaining('DATABASE_DIRECT_URL'),
   })
+  const env = { TEG_DATABASE_DIRECT_URL: 'postgres://owner@127.0.0.1:1/teg', MINTING_AUTHORITY: 'mine' }
+  expect(await operate(['migrate'], { env })).toMatchObject({
+    code: 2,
+    errors: expect.stringContaining('MINTING_AUTHORITY must be disabled or teg-layer'),
+  })
   expect(await operate(['mail-test', 'me@example.com'])).toMatchObject({
     code: 2,
     errors: expect.stringContaining('SMTP_URL'),

@@ -14,6 +14,8 @@ const gate = (text: string): Migration => ({
   name: 'gate.sql',
   sql: `insert into ${SCHEMA}.log values ('${text}')`,
 })
+const judge: Migration = { name: 'ledger/judge.sql', sql: `insert into ${SCHEMA}.log values ('judge')` }
+const rights: Migration = { name: 'ledger/roles.sql', sql: `insert into ${SCHEMA}.log values ('rights')` }
 
 /** `open` gives the same database each time, as two processes would open it. */
 export function migrateConformance(title: string, open: () => Promise<Database>): void {
@@ -51,6 +53,36 @@ export function migrateConformance(title: string, open: () => Promise<Database>)
       expect(await migrate(one, SCHEMA, [first, gate('gate 1')])).toEqual([])
       expect(await migrate(one, SCHEMA, [first, gate('gate 2')])).toEqual(['gate.sql'])
       expect(await log()).toEqual(['first', 'gate 1', 'gate 2'])
+    })
+
+    test('gives rights last, and again behind whatever else was applied', async () => {
+      const all = [rights, gate('gate 1'), first]
+      expect(await migrate(one, SCHEMA, all)).toEqual(['0001-first.sql', 'gate.sql', rights.name])
+      expect(await migrate(one, SCHEMA, all)).toEqual([])
+      expect(await migrate(one, SCHEMA, [...all, second])).toEqual(['0002-second.sql', rights.name])
+      const changed = [rights, gate('gate 2'), first, second]
+      expect(await migrate(one, SCHEMA, changed)).toEqual(['gate.sql', rights.name])
+      expect(await log()).toEqual(['first', 'gate 1', 'rights', 'second', 'rights', 'gate 2', 'rights'])
+    })
+
+    test('gives rights again where a role of ours has come since', async () => {
+      await migrate(one, SCHEMA, [first, rights])
+      const role = `ninefold_scratch_${process.pid}`
+      await one.query(`create role ${role}`)
+      try {
+        expect(await migrate(one, SCHEMA, [first, rights])).toEqual([rights.name])
+      } finally {
+        await one.query(`drop role ${role}`)
+      }
+    })
+
+    test('changes repeatable scripts and rights together or not at all', async () => {
+      await migrate(one, SCHEMA, [first, gate('gate 1'), judge, rights])
+      const broken = { ...rights, sql: 'select 1/0' }
+      await expect(migrate(one, SCHEMA, [first, gate('gate 2'), judge, broken])).rejects.toMatchObject({
+        code: '22012',
+      })
+      expect(await log()).toEqual(['first', 'gate 1', 'judge', 'rights'])
     })
 
     test('refuses a numbered script that changed after it was applied', async () => {
