@@ -3,6 +3,8 @@
 /** The fields that a log line may carry. A new field is added here, with a thought to what it may hold. */
 export interface LogFields {
   request_id?: string
+  /** Ids of the requests that one of ours carries, parted by blanks. */
+  request_ids?: string
   service?: string
   function?: string
   method?: string
@@ -40,6 +42,7 @@ export interface Log {
 
 const allowed = new Set([
   'request_id',
+  'request_ids',
   'service',
   'function',
   'method',

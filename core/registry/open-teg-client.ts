@@ -10,6 +10,7 @@ import { Books } from '#core/wire/audit.ts'
 import * as wire from '#core/wire/teg.ts'
 import { type Attempt, makeSender, unavailable } from './send-commands.ts'
 import type { TegCall, TegClient } from './teg-client.ts'
+import { type After, makeWatch } from './watch-silence.ts'
 
 export interface TegClientOptions {
   readonly token: string
@@ -22,6 +23,8 @@ export interface TegClientOptions {
   readonly http?: InnerHttp
   /** The pause between two attempts of a batch (tests). */
   readonly wait?: (ms: number) => Promise<unknown>
+  /** The clock by which an answer is overdue (tests). */
+  readonly after?: After
 }
 
 /** Tells the TEG how many milliseconds its answer is waited for: what nobody waits for is not begun. */
@@ -69,7 +72,15 @@ export function openTegClient(options: TegClientOptions): TegClient {
       return { kind: 'unknown', cause: error }
     }
   }
-  const send = makeSender(attempt, options.wait)
+  const ping = async (call: TegCall, path: '/livez' | '/readyz'): Promise<boolean> => {
+    try {
+      return (await request(path, call)).status === 200
+    } catch {
+      return false
+    }
+  }
+  const watch = makeWatch((signal) => ping({ requestId: options.newId(), signal }, '/livez'), options.after)
+  const send = makeSender(attempt, watch, options.wait)
 
   /** A read: null for 404; a Problem of the TEG's own 4xx is passed on (a bad cursor, rates out of bounds). */
   const ask = async <S extends z.ZodType>(
@@ -131,6 +142,7 @@ export function openTegClient(options: TegClientOptions): TegClient {
     transfer: (call, id) => ask(call, `/transfers/${id}`, wire.Transfer),
     transfers: (call, query) => sure(call, '/transfers/search', wire.TransferPage, query),
     payment: (call, id) => ask(call, `/payments/${id}`, wire.Payment),
+    redemption: (call, id) => ask(call, `/payments/${id}/redemption`, wire.Redemption),
     payments: (call, query) => sure(call, '/payments/search', wire.PaymentPage, query),
     expiredPayments: (call, limit) =>
       sure(call, `/payments/expired${search({ limit })}`, wire.ExpiredPayments),
@@ -148,13 +160,9 @@ export function openTegClient(options: TegClientOptions): TegClient {
     outbox: (call, after, limit) => sure(call, `/outbox${search({ after, limit })}`, wire.OutboxPage),
     postings: (call, query) => sure(call, `/postings${search({ ...query })}`, wire.PostingPage),
     books: (call, after) => sure(call, `/books${search({ after })}`, Books),
-    async ping(call) {
+    ping(call) {
       refuseInsideTransaction('A call to the TEG')
-      try {
-        return (await request('/readyz', call)).status === 200
-      } catch {
-        return false
-      }
+      return ping(call, '/readyz')
     },
   }
 }

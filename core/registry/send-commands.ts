@@ -4,6 +4,7 @@ import { fail as failCommon, type Problem } from '#core/base/errors.ts'
 import { COMMANDS_MAX, type Command, type Outcome, OutcomeBatch } from '#core/wire/teg.ts'
 import type { TegCall } from './teg-client.ts'
 import { fail } from './teg-errors.ts'
+import type { Watch } from './watch-silence.ts'
 
 const LANES = 2
 /** Bytes of one batch's commands, so that a body stays far below the TEG's limit. */
@@ -36,6 +37,7 @@ interface Waiting {
 /** What the lanes of a sender know together. */
 interface Lanes {
   readonly send: Send
+  readonly watch: Watch
   readonly wait: (ms: number) => Promise<unknown>
   readonly queue: Waiting[]
   busy: number
@@ -48,9 +50,10 @@ interface Lanes {
 /** Makes the sender. `wait` is the pause between two attempts. */
 export function makeSender(
   send: Send,
+  watch: Watch,
   wait: (ms: number) => Promise<unknown> = (ms) => delay(ms),
 ): (call: TegCall, commands: readonly Command[]) => Promise<Outcome[]> {
-  const lanes: Lanes = { send, wait, queue: [], busy: 0, queued: 0, stuck: 0 }
+  const lanes: Lanes = { send, watch, wait, queue: [], busy: 0, queued: 0, stuck: 0 }
   return (call, commands) =>
     new Promise((resolve, reject) => {
       const settle = <T>(act: (value: T) => void) => {
@@ -75,7 +78,7 @@ export function makeSender(
           entry.sent ? unknown() : unavailable('The ledger was not asked in time; nothing was done.'),
         )
       if (call.signal.aborted) return onAbort()
-      if (lanes.stuck >= LANES) return entry.reject(unavailable(AWAY))
+      if (lanes.stuck >= LANES || (lanes.busy > 0 && watch.silent())) return entry.reject(unavailable(AWAY))
       if (lanes.queued > 0 && lanes.queued + commands.length > QUEUED_MAX)
         return entry.reject(overloaded(lanes.queued))
       call.signal.addEventListener('abort', onAbort, { once: true })
@@ -90,6 +93,8 @@ async function runLane(lanes: Lanes): Promise<void> {
   lanes.busy++
   // Sockets are read before this goes on: what arrives in one turn of the event loop travels together.
   await new Promise((next) => setImmediate(next))
+  // Nothing is sent into silence: whoever comes after all others have given up asks first.
+  if (lanes.watch.silent() && !(await lanes.watch.ask())) giveUpQueue(lanes)
   while (lanes.queue.length > 0) {
     const batch = take(lanes)
     if (batch.length > 0) await deliver(lanes, batch)
@@ -97,7 +102,7 @@ async function runLane(lanes: Lanes): Promise<void> {
   lanes.busy--
 }
 
-const AWAY = 'It has not answered what was sent before.'
+const AWAY = 'The ledger has not answered what was sent before; nothing was done of this.'
 /** Nothing comes through: what waits for a lane has surely not been sent, and is told so now. */
 function giveUpQueue(lanes: Lanes): void {
   lanes.queued = 0
@@ -133,15 +138,19 @@ function take(lanes: Lanes): Waiting[] {
 
 /** Sends a batch until it is answered, or until nobody waits for it any more. */
 async function deliver(lanes: Lanes, batch: readonly Waiting[]): Promise<void> {
-  const body = `{"commands":[${batch.map((entry) => entry.text).join(',')}]}`
+  const body = `{"commands":[${batch.map((entry) => entry.text).join(',')}]${callsOf(batch)}}`
   let isStuck = false
+  const unwatch = lanes.watch.begin(() => giveUpQueue(lanes))
   try {
     for (let failures = 0; batch.some((entry) => !entry.settled); failures++) {
       if (failures > 0) await lanes.wait(Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures - 1)))
       for (const entry of batch) entry.sent = true
       const call = callOf(batch)
       const result = await lanes.send('/commands', body, call)
-      if (result.kind === 'reply') return answer(batch, result.body)
+      if (result.kind === 'reply') {
+        lanes.watch.answered()
+        return answer(batch, result.body)
+      }
       // A connection that broke may have been the only one; a second failure, or silence, says more.
       if (!isStuck && (failures > 0 || call.signal.aborted)) {
         isStuck = true
@@ -156,9 +165,16 @@ async function deliver(lanes: Lanes, batch: readonly Waiting[]): Promise<void> {
       }
     }
   } finally {
+    unwatch()
     if (isStuck) lanes.stuck--
   }
 }
+
+/** Whose commands a batch of several calls holds: the TEG's log names each request that one of its failures has met. */
+const callsOf = (batch: readonly Waiting[]): string =>
+  batch.length < 2
+    ? ''
+    : `,"calls":${JSON.stringify(batch.map(({ call, count }) => [call.requestId, count]))}`
 
 /** The call of a batch's attempt: the first one's id, and the time of the one that waits longest. */
 function callOf(batch: readonly Waiting[]): TegCall {

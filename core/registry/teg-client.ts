@@ -15,6 +15,7 @@ import type {
   PaymentPage,
   PaymentSearch,
   PostingPage,
+  Redemption,
   StatementPage,
   Supply,
   SupplyChange,
@@ -53,6 +54,8 @@ export interface TegClient {
   transfers(call: TegCall, search: z.input<typeof TransferSearch>): Promise<z.infer<typeof TransferPage>>
   /** Null: there is no such payment token. */
   payment(call: TegCall, id: string): Promise<Payment | null>
+  /** The token, and what the gate would refuse its payee with at this moment. Null: there is no such payment token. */
+  redemption(call: TegCall, id: string): Promise<Redemption | null>
   payments(call: TegCall, search: z.input<typeof PaymentSearch>): Promise<z.infer<typeof PaymentPage>>
   /** Active tokens whose time is over, oldest first. */
   expiredPayments(call: TegCall, limit: number): Promise<z.infer<typeof ExpiredPayments>>

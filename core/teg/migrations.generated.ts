@@ -622,6 +622,17 @@ create trigger keep_epoch before update on teg.task_epochs for each row
 create trigger refuse_delete before delete on teg.task_epochs for each row execute function teg.refuse_change();
 create trigger refuse_truncate before truncate on teg.task_epochs for each statement execute function teg.refuse_change();
 ` },
+  { name: "0100-balances-after.sql", sql: `-- What the acting account had available after an outcome that no leg of its own tells it of (holds and their ends, redemptions,
+-- grants, mint and burn): a repeat is answered with the balance of the first time. Null in rows of transfers and older rows.
+alter table teg.moves add column available bigint;
+alter table teg.token_steps add column available bigint;
+create or replace view teg.transfers as
+select m.seq, coalesce(m.id, teg.id_of(m.seq, m.created_at)) as id, m.id as stored_id, m.idem, m.request_hash,
+  p.id as from_agent, p.did as from_did, q.id as to_agent, q.did as to_did, m.amount, m.fee, m.from_seq, m.from_balance,
+  m.to_seq, m.to_balance, m.created_at, m.fee_ppm, m.fee_snapshot, m.from_held, m.refund_of, m.kind::text as kind, m.scope,
+  m.key, m.memo, m.reference, m.code, m.detail, m.available
+from teg.moves m left join teg.accounts p on p.no = m.from_no left join teg.accounts q on q.no = m.to_no;
+` },
   { name: "ledger/fences.sql", sql: `-- Fences of tasks in the gate. Repeatable.
 -- By command: true where a newer holder of its task has been seen, here or in an earlier batch; null without fence. What
 -- is seen is kept, whatever becomes of the command: an epoch is (incarnation, counter of at most 18 digits).
@@ -708,7 +719,7 @@ declare
   r_from uuid[] := array_fill(null::uuid, array[n]); r_to uuid[] := r_from; r_refund uuid[] := r_from;
   r_from_slot integer[] := array_fill(null::integer, array[n]); r_to_slot integer[] := r_from_slot;
   r_amount bigint[] := r_prior; r_fee bigint[] := r_prior; r_ppm integer[] := r_from_slot; r_snap bigint[] := r_prior;
-  r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
+  r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior; r_left bigint[] := r_prior;
   r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior; r_from_prev bigint[] := r_prior; r_to_prev bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
   s_moved boolean[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
@@ -784,7 +795,8 @@ begin
     stale := v_stale[i]; f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
     -- Before a payer's funds are judged, its holds that are due are voided.
     if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and v_swept[a] is not true then
-      select e.tokens, e.freed into w, v_freed from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void)) e;
+      select e.tokens, e.freed into w, v_freed
+      from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void), amount - v_balance[a] + v_held[a]) e;
       v_swept[a] := cardinality(w) < 100;
       if v_freed > 0 then
         v_held[a] := v_held[a] - v_freed; v_dirty[a] := true; v_holds := true; v_void := v_void || w;
@@ -914,14 +926,12 @@ begin
         r_to[i] := v_ids[b]; r_to_slot[i] := b; r_to_seq[i] := v_seq[b]; r_to_balance[i] := v_balance[b];
         r_to_prev[i] := v_in[b]; v_in[b] := v_base + i - 1;
       end if;
-      if op = 4 then
-        r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount;
-      elsif op > 9 then  -- a mint adds, a burn takes
-        v_treasury := v_treasury + case when p_from[i] is null then amount * (21 - 2 * op) else 0 end;
-      end if;
+      if op = 4 then r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount; end if;
+      if op > 9 and p_from[i] is null then v_treasury := v_treasury + amount * (21 - 2 * op); end if;  -- a mint adds, a burn takes
       v_fees := v_fees + fee; v_events := v_events + 1; v_rows := v_rows + 1;
     end if;
     if k > 0 and verdict is null then v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]); end if;
+    f := v_slot[p_from[i]]; if verdict is null and op > 4 then r_left[i] := v_balance[f] - v_held[f]; end if;
     if op = 2 then
       v_status[a] := want; v_status_seq[a] := step; v_dirty[a] := true; r_state[i] := coalesce(r_state[i], 5);
       s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || step;
@@ -936,22 +946,23 @@ begin
   if v_rows > 0 then
     perform teg.write_transfers(v_base, v_now, p_op, r_state, p_idem, p_hash, v_nos, r_from_slot, r_to_slot, r_amount, r_fee,
       r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_from_prev, r_to_prev, r_ppm, r_snap, r_from_held, r_refund, r_kind,
-      p_key, p_memo, p_reference, r_code, r_detail);
+      p_key, p_memo, p_reference, r_code, r_detail, r_left);
   end if;
   perform teg.write_accounts(v_base, v_now, v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq,
     v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
     perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
-      s_account, s_sequence, s_status, s_moved);
+      s_account, s_sequence, s_status, s_moved, r_left);
   end if;
   perform teg.write_sums(v_base, v_now, v_day, v_fees, v_issued, v_events, p_keys, v_spent);
 
   return query
   select c.state, c.code, c.detail, case c.state when 0 then v_base + c.place - 1 else c.prior end, c.payer,
-    v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee, c.ppm, c.from_balance - coalesce(c.from_held, 0), c.refund, v_now
-  from unnest(r_state, r_code, r_detail, r_prior, r_from, r_from_slot, r_to, r_to_slot, r_amount, r_fee, r_ppm,
-    r_from_balance, r_from_held, r_refund) with ordinality
-    as c(state, code, detail, prior, payer, from_slot, payee, to_slot, amount, fee, ppm, from_balance, from_held, refund, place)
+    v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee, c.ppm, coalesce(c.remaining, c.from_balance - coalesce(c.from_held, 0)),
+    c.refund, v_now
+  from unnest(r_state, r_code, r_detail, r_prior, r_from, r_from_slot, r_to, r_to_slot, r_amount, r_fee, r_ppm, r_from_balance,
+    r_from_held, r_refund, r_left) with ordinality as c(state, code, detail, prior, payer, from_slot, payee, to_slot, amount, fee,
+    ppm, from_balance, from_held, refund, remaining, place)
   order by c.place;
 end $gate$;
 ` },
@@ -1630,15 +1641,36 @@ begin
     left join teg.token_steps s on s.token = c.id);
 end $$;
 
--- Tokens of a payer whose time is over, oldest first: at most a hundred, and not those that the batch has ended already.
-create or replace function teg.find_expired(p_payer uuid, p_now timestamptz, p_ended uuid[], p_most integer,
+-- Tokens of a payer whose time is over, oldest first, and not those that the batch has ended already: a hundred, or as many
+-- as \`p_needed\` micro-AVT take (null: all), so that nothing is refused for funds that are due. A batch has numbers for
+-- \`p_most\` more: where more are needed it ends with NF003, and the caller voids this payer's and comes again.
+drop function if exists teg.find_expired;
+create function teg.find_expired(p_payer uuid, p_now timestamptz, p_ended uuid[], p_most integer, p_needed bigint,
   out tokens uuid[], out freed bigint)
 language plpgsql as $$
+declare
+  v_first constant integer := least(100, p_most);
+  v_more boolean;
 begin
   select coalesce(array_agg(e.token), '{}'), coalesce(sum(e.amount), 0)::bigint into tokens, freed
   from (select o.token, o.amount from teg.open_tokens o
     where o.payer = p_payer and o.expires_at <= p_now and o.token <> all (p_ended)
-    order by o.expires_at, o.token limit least(100, p_most)) e;
+    order by o.expires_at, o.token limit v_first) e;
+  if cardinality(tokens) < v_first or freed >= p_needed then
+    return;
+  end if;
+  select coalesce(array_agg(e.token order by e.place) filter (where e.place <= p_most), '{}'),
+    coalesce(sum(e.amount) filter (where e.place <= p_most), 0)::bigint, coalesce(max(e.place) > p_most, false)
+  into tokens, freed, v_more
+  from (select d.token, d.amount, row_number() over w as place, sum(d.amount) over w - d.amount as before
+    from (select o.token, o.amount, o.expires_at from teg.open_tokens o
+      where o.payer = p_payer and o.expires_at <= p_now and o.token <> all (p_ended)
+      order by o.expires_at, o.token limit p_most + 1) d
+    window w as (order by d.expires_at, d.token rows unbounded preceding)) e
+  where e.place <= v_first or p_needed is null or e.before < p_needed;
+  if v_more then
+    raise exception 'teg.open_tokens: more holds are due than one batch can void' using errcode = 'NF003', detail = p_payer::text;
+  end if;
 end $$;
 
 -- Redeeming a token, of which \`p_state\` is known under the payer's lock.
@@ -1687,7 +1719,7 @@ end $$;
 -- Records the tokens that a batch has issued and ended.
 drop function if exists teg.write_tokens;
 create function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[], p_from uuid[],
-  p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[])
+  p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], p_left bigint[])
 returns void language plpgsql as $$
 begin
   with issued as (
@@ -1705,11 +1737,11 @@ begin
     return;
   end if;
   with ended as (
-    insert into teg.token_steps (seq, token, issued, payer, payee, status, amount, transfer, created_at)
+    insert into teg.token_steps (seq, token, issued, payer, payee, status, amount, transfer, created_at, available)
     select p_base + c.place - 1, (p_tokens[c.place]).id, (p_tokens[c.place]).seq, (p_tokens[c.place]).payer,
-      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end, 
-      case c.op when 7 then teg.id_of(p_base + c.place - 1, p_now) end, p_now
-    from unnest(p_op, p_state, p_amount) with ordinality as c(op, state, amount, place)
+      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end,
+      case c.op when 7 then teg.id_of(p_base + c.place - 1, p_now) end, p_now, case when c.op <> 7 then c.remaining end
+    from unnest(p_op, p_state, p_amount, p_left) with ordinality as c(op, state, amount, remaining, place)
     where c.op in (7, 8, 9) and c.state in (0, 5) and (p_tokens[c.place]).id is not null
     returning token_steps.token
   )
@@ -1766,22 +1798,22 @@ create function teg.write_transfers(p_base bigint, p_now timestamptz, p_op small
   p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_from_prev bigint[],
   p_to_prev bigint[], p_ppm integer[], p_snap bigint[],
   p_from_held bigint[], p_refund uuid[], p_kind text[], p_key text[], p_memo text[], p_reference text[], p_code text[],
-  p_detail text[])
+  p_detail text[], p_left bigint[])
 returns void language plpgsql as $$
 begin
   insert into teg.moves (seq, idem, request_hash, from_no, to_no, amount, fee, from_seq, from_balance,
     to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail,
-    from_prev, to_prev)
+    from_prev, to_prev, available)
   select p_base + c.place - 1, c.idem, c.hash, p_nos[c.payer], p_nos[c.payee], c.amount, c.fee, c.from_seq, c.from_balance,
     c.to_seq, c.to_balance, p_now, c.ppm, c.snap::integer, c.from_held, c.refund, c.kind::teg.kind,
     case c.op when 2 then 'system:status' when 5 then 'system:genesis' when 7 then 'payee' when 10 then 'system:mint'
       when 11 then 'system:burn' end, case c.op when 5 then c.key end, c.memo, c.reference, c.code, c.detail,
-    c.from_prev, c.to_prev
+    c.from_prev, c.to_prev, c.remaining
   from unnest(p_op, p_state, p_idem, p_hash, p_from, p_to, p_amount, p_fee, p_from_seq, p_from_balance, p_to_seq,
     p_to_balance, p_ppm, p_snap, p_from_held, p_refund, p_kind, p_key, p_memo, p_reference, p_code, p_detail, p_from_prev,
-    p_to_prev)
+    p_to_prev, p_left)
     with ordinality as c(op, state, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
-    to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, from_prev, to_prev, place)
+    to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, from_prev, to_prev, remaining, place)
   where c.state < 2;
 end $$;
 
@@ -1818,14 +1850,15 @@ end $$;
 drop function if exists teg.write_steps;
 create function teg.write_steps(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
   p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], s_at integer[],
-  s_account uuid[], s_sequence bigint[], s_status smallint[], s_moved boolean[])
+  s_account uuid[], s_sequence bigint[], s_status smallint[], s_moved boolean[],
+  p_left bigint[])
 returns void language plpgsql as $$
 begin
   if 5 = any (p_op) then
     perform teg.write_grants(p_base, p_now, p_day, p_op, p_state, p_to, p_amount, p_extra);
   end if;
   if p_op && array[6, 7, 8, 9]::smallint[] then
-    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_from, p_to, p_amount, p_extra, p_tokens);
+    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_from, p_to, p_amount, p_extra, p_tokens, p_left);
   end if;
   if p_op && array[10, 11]::smallint[] then
     perform teg.write_supply(p_now, p_op, p_state, p_from, p_to, p_amount);

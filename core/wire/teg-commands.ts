@@ -71,7 +71,10 @@ export const TransferCommand = z.strictObject({
   reference: z.string().max(200).nullable(),
   quote: QuoteClaim.nullable(),
   limits: SpendLimits.nullable(),
-  /** Linked to the next command of the batch: the group that ends with the first one not linked happens whole or not at all. */
+  /**
+   * Linked to the next command of the batch: the group that ends with the first one not linked happens whole or not at all.
+   * At the TEG only: no public route and no call of the SDK makes such a group.
+   */
   linked: z.boolean().optional(),
 })
 /** Pays a transfer back, in whole (amount null) or in part; the acting account is the payee of the original. */
@@ -172,6 +175,12 @@ export const Command = z.discriminatedUnion('op', [
 export type Command = z.input<typeof Command>
 
 export const COMMANDS_MAX = 5000
+/** The requests whose commands travel together, in their order: the id of each and how many commands it sent. For the log. */
+export const CallsOfBatch = z
+  .array(z.tuple([z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/), z.number().int().min(1)]))
+  .max(COMMANDS_MAX)
+export type CallsOfBatch = z.infer<typeof CallsOfBatch>
+
 /** The last command is linked to none: batches of several callers travel together. */
 export const CommandBatch = z.strictObject({
   commands: z
@@ -179,6 +188,8 @@ export const CommandBatch = z.strictObject({
     .min(1)
     .max(COMMANDS_MAX)
     .refine((commands) => !isLinked(commands.at(-1)), 'the last command may not be linked'),
+  /** Absent: all are of the request whose id stands in the header. */
+  calls: CallsOfBatch.optional(),
 })
 export const isLinked = (command: { op: string; linked?: boolean | undefined } | undefined): boolean =>
   command?.linked === true

@@ -48,6 +48,15 @@ export const Payment = z.strictObject({
   task_ref: z.string().nullable(),
 })
 export type Payment = z.infer<typeof Payment>
+/**
+ * GET /payments/{id}/redemption on the TEG: the token, and what stands against redeeming it in whole at this moment, in
+ * the gate's own words; null: nothing does.
+ */
+export const Redemption = z.strictObject({
+  payment: Payment,
+  refusal: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
+})
+export type Redemption = z.infer<typeof Redemption>
 export const PaymentPage = PageOf(Payment)
 /** POST /payments/search on the TEG; newest first. An active token whose time is over is shown as expired. */
 export const PaymentSearch = z.strictObject({
@@ -85,6 +94,12 @@ export const Outcome = z.strictObject({
   replayed: z.boolean(),
   /** With ok: the Transfer of a transfer, a refund and a closing that moved the balance; null for all else. */
   transfer: Transfer.nullable(),
+  /**
+   * With ok: what the acting account has available after it, of everything but transfers, refunds and closings (whose
+   * Transfer tells it): the payer of an issue, a cancellation and an expiry, the payee of a redemption, the agent of a
+   * grant, of mint and of burn. Absent for the treasury, and where an outcome is older than this field.
+   */
+  balance_after: AmountOut.optional(),
   /** With ok: what a grant has credited. */
   grant: GrantResult.optional(),
   /** With ok: the token of an issue, a redemption (beside its transfer), a cancellation and an expiry. */

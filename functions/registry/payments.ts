@@ -8,6 +8,7 @@ import { listPayments } from '#core/registry/payments/list-payments.ts'
 import { readPayment } from '#core/registry/payments/read-payment.ts'
 import { redeemToken } from '#core/registry/payments/redeem-token.ts'
 import {
+  CancelledOut,
   IssuedOut,
   IssueIn,
   PaymentOut,
@@ -100,7 +101,7 @@ export default defineFunction<RegistryContext>({
         callers: ['developer', 'agent'],
         scope: 'payments:write',
         params: IdPath,
-        reply: PaymentOut,
+        reply: CancelledOut,
         idempotency: 'none',
         errors,
       },

@@ -11,7 +11,7 @@ import { findSupplyChange } from '#core/teg/ledger/find-supply-change.ts'
 import { listExpired } from '#core/teg/ledger/list-expired.ts'
 import { postCommands } from '#core/teg/ledger/post-commands.ts'
 import { readBalance } from '#core/teg/ledger/read-balance.ts'
-import { readPayment } from '#core/teg/ledger/read-payment.ts'
+import { readPayment, readRedemption } from '#core/teg/ledger/read-payment.ts'
 import { readStatement } from '#core/teg/ledger/read-statement.ts'
 import { readTransfer } from '#core/teg/ledger/read-transfer.ts'
 import { BalanceQuery, ExpiredQuery, PostingsQuery, StatementQuery } from '#core/teg/ledger/schema.ts'
@@ -44,7 +44,7 @@ export default defineFunction<TegContext>({
         reply: wire.OutcomeBatch,
         errors: [ledgerErrors],
       },
-      ({ ctx, body }) => postCommands(ctx, body.commands),
+      ({ ctx, body }) => postCommands(ctx, body.commands, body.calls),
     ),
     get(
       '/accounts/:id/balance',
@@ -107,6 +107,16 @@ export default defineFunction<TegContext>({
       '/payments/:id',
       { ...inside, summary: 'A payment token', params: IdPath, reply: wire.Payment },
       ({ ctx, params }) => readPayment(ctx, params.id),
+    ),
+    get(
+      '/payments/:id/redemption',
+      {
+        ...inside,
+        summary: 'A payment token, and what stands against redeeming it now',
+        params: IdPath,
+        reply: wire.Redemption,
+      },
+      ({ ctx, params }) => readRedemption(ctx, params.id),
     ),
     get('/supply', { ...inside, summary: 'The supply, in one snapshot', reply: wire.Supply }, ({ ctx }) =>
       readSupply(ctx),

@@ -28,9 +28,17 @@ export interface PaymentToken {
 export interface IssuedPaymentToken extends PaymentToken {
   /** `apt_...`: what the payee is given. */
   token: string
+  /** What the payer has available after it. */
+  balance_after?: string
 }
 export interface RedeemedPaymentToken extends PaymentToken {
   transfer: Transfer
+  /** What the payee has available after it. */
+  balance_after?: string
+}
+export interface CancelledPaymentToken extends PaymentToken {
+  /** What the payer has available after it. */
+  balance_after?: string
 }
 
 /** x402 v2, as far as a registry speaks it: scheme `exact`, network `registry:<name>`, amounts in micro-AVT. */

@@ -1,6 +1,7 @@
 /** Payment tokens: promised by a payer, verified and redeemed by a payee. */
 
 import type {
+  CancelledPaymentToken,
   IssuedPaymentToken,
   PaymentToken,
   RedeemedPaymentToken,
@@ -30,7 +31,7 @@ export const payments = (client: Transport) => ({
       body: amount === undefined ? { token } : { token, amount },
     }),
   /** As the payer: gives the hold back. */
-  cancel: (id: string) => client.request<PaymentToken>('POST', `${at(id)}/cancel`),
+  cancel: (id: string) => client.request<CancelledPaymentToken>('POST', `${at(id)}/cancel`),
   list: (query?: PageQuery & { agent?: string; status?: PaymentToken['status'] }) =>
     client.request<Page<PaymentToken>>('GET', '/payments/tokens', { query: { ...query } }),
   read: (id: string) => client.request<PaymentToken>('GET', at(id)),

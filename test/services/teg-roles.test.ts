@@ -99,8 +99,10 @@ describe.skipIf(server === null)('a TEG under its own role', () => {
     ])
     expect(outcomes.map(code)).toEqual(['ok', 'ok', 'agent_not_found'])
     expect(code(await teg.run(refund(payee, outcomes[0]?.transfer?.id as string, '0.5')))).toBe('ok')
-    const token = await teg.run(issueToken(payer, payee, '3'))
-    expect(code(await teg.run(cancelToken(payer, token.payment?.id as string)))).toBe('ok')
+    const id = (await teg.run(issueToken(payer, payee, '3'))).payment?.id as string
+    expect(await teg.client.redemption(anyCall(), id)).toMatchObject({ payment: { id }, refusal: null })
+    expect(code(await teg.run(cancelToken(payer, id)))).toBe('ok')
+    expect(await teg.client.redemption(anyCall(), id)).toMatchObject({ refusal: { code: 'token_cancelled' } })
     expect(code(await teg.run(setStatus(payee, 2, 'closed', payer)))).toBe('ok')
     await teg.client.postFees(anyCall(), { settings_version: 4, base_rate: '0.006', effective_rate: '0.006' })
     expect((await teg.client.outbox(anyCall(), 0, 1000)).items.length).toBeGreaterThan(5)

@@ -64,7 +64,9 @@ async function changeSupply(
   const change = outcome?.supply_change
   if (!outcome || !change) throw new Error('the TEG did not say what it has issued or destroyed')
   await recordOrder(ctx, order, change)
-  return new Reply(change, { replayed: outcome.replayed })
+  const { balance_after } = outcome
+  const shown = balance_after === undefined ? change : { ...change, balance_after }
+  return new Reply(shown, { replayed: outcome.replayed })
 }
 
 /**

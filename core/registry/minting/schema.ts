@@ -17,6 +17,9 @@ export const SupplyChangeOut = z
     agent: Uuid.nullable().meta({ description: 'null: the treasury' }),
     amount: AmountOut,
     created_at: TimeOut,
+    balance_after: AmountOut.optional().meta({
+      description: 'What the agent has available after it; absent for the treasury',
+    }),
   })
   .meta({ id: 'SupplyChange' })
 export type SupplyChangeOut = z.output<typeof SupplyChangeOut>

@@ -6,7 +6,7 @@ import type { RegistryContext } from '../context.ts'
 import { refusal } from '../transfers/errors.ts'
 import { findAgents } from '../transfers/find-agents.ts'
 import { fail } from './errors.ts'
-import { isLife } from './rules.ts'
+import { balanceAfter, isLife } from './rules.ts'
 import { EXPIRES_IN_MAX, type IssuedOut, type IssueIn } from './schema.ts'
 import { signToken } from './sign-token.ts'
 
@@ -57,5 +57,8 @@ export async function issueToken(ctx: RegistryContext, asked: IssueIn): Promise<
   if (outcome?.error) throw refusal(publicRefusal(ctx, outcome.error, payee_agent), outcome.replayed)
   if (!outcome?.payment) throw new Error('the TEG gave no token')
   const token = await signToken(ctx, outcome.payment)
-  return new Reply({ ...outcome.payment, token }, { status: 201, replayed: outcome.replayed })
+  return new Reply(
+    { ...outcome.payment, token, ...balanceAfter(outcome) },
+    { status: 201, replayed: outcome.replayed },
+  )
 }

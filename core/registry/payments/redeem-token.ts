@@ -6,6 +6,7 @@ import { hashCommand, runBehind } from '../act-for-agents.ts'
 import type { RegistryContext } from '../context.ts'
 import { refusal } from '../transfers/errors.ts'
 import type { FoundAgent } from '../transfers/find-agents.ts'
+import { balanceAfter } from './rules.ts'
 import type { RedeemedOut, RedeemIn } from './schema.ts'
 import { openToken } from './sign-token.ts'
 import { requireAudience } from './verify-token.ts'
@@ -43,9 +44,10 @@ export async function postRedemption(
 }
 
 /** The reply of an accepted redemption. @throws the gate's refusal */
-function redeemed({ ok, error, payment, transfer, replayed }: Outcome): RedeemedOut {
+function redeemed(outcome: Outcome): RedeemedOut {
+  const { ok, error, payment, transfer, replayed } = outcome
   if (error) throw refusal(error, replayed)
   if (!ok || !payment || !transfer) throw new Error('the TEG gave no token or no transfer')
   const { balance_after: _payers, ...shown } = transfer
-  return { ...payment, transfer: shown }
+  return { ...payment, transfer: shown, ...balanceAfter(outcome) }
 }

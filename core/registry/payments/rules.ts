@@ -1,5 +1,5 @@
 /** The rules of payment tokens on the registry's side: claims, text, lives. Pure. */
-import type { Payment } from '#core/wire/teg.ts'
+import type { Outcome, Payment } from '#core/wire/teg.ts'
 import { EXPIRES_IN_MAX } from './schema.ts'
 
 const PREFIX = 'apt_'
@@ -58,9 +58,6 @@ export function isTokenJws(jws: string): boolean {
 
 export const isLife = (seconds: number): boolean => seconds >= 1 && seconds <= EXPIRES_IN_MAX
 
-/** Why a token can't be redeemed any more; null for an active one. */
-export function deadCode(
-  status: Payment['status'],
-): 'token_redeemed' | 'token_cancelled' | 'token_expired' | null {
-  return status === 'active' ? null : (`token_${status}` as const)
-}
+/** The balance of the agent that has acted, where the outcome tells it: a field of the reply. */
+export const balanceAfter = ({ balance_after }: Outcome): Pick<Outcome, 'balance_after'> =>
+  balance_after === undefined ? {} : { balance_after }

@@ -1,6 +1,6 @@
 /** Shapes of payment tokens. */
 import { z } from 'zod'
-import { AgentRef, AmountIn, PageOf, PageQuery } from '#core/base/shapes.ts'
+import { AgentRef, AmountIn, AmountOut, PageOf, PageQuery } from '#core/base/shapes.ts'
 import { Payment, Transfer } from '#core/wire/teg.ts'
 
 /** The longest life of a token, in seconds: a day. */
@@ -27,13 +27,22 @@ export const TokenText = z
 
 export const PaymentOut = Payment.meta({ id: 'PaymentToken' })
 export type PaymentOut = z.output<typeof PaymentOut>
+/** Absent only in a repeat of a call that is older than the field. */
+const balance_after = AmountOut.optional().meta({
+  description: 'What the agent that acts has available after it, in this reply only',
+})
 /** The only reply that holds the token itself. */
-export const IssuedOut = Payment.extend({ token: TokenText }).meta({ id: 'IssuedPaymentToken' })
+export const IssuedOut = Payment.extend({ token: TokenText, balance_after }).meta({
+  id: 'IssuedPaymentToken',
+})
 export type IssuedOut = z.output<typeof IssuedOut>
 export const RedeemedOut = Payment.extend({
   transfer: Transfer.omit({ balance_after: true }).meta({ description: 'The transfer that paid it' }),
+  balance_after,
 }).meta({ id: 'RedeemedPaymentToken' })
 export type RedeemedOut = z.output<typeof RedeemedOut>
+export const CancelledOut = Payment.extend({ balance_after }).meta({ id: 'CancelledPaymentToken' })
+export type CancelledOut = z.output<typeof CancelledOut>
 
 export const VerifyIn = z.strictObject({ token: TokenText })
 export type VerifyIn = z.output<typeof VerifyIn>

@@ -96,6 +96,7 @@ function toRow(command: ParsedCommand, batch: GateArrays, i: number, row: GateRo
     code: null,
     detail: null,
     created_at: row.o_at,
+    available: row.o_available,
   }
 }
 
@@ -104,8 +105,12 @@ function replayed(command: ParsedCommand, row: TransferRow, found: Found): Outco
   return happened ? moved(command, row, true, found) : refusal(row.code as string, row.detail as string, true)
 }
 
+/** What the acting account has available after it; nothing where the row does not know. */
+const leaving = (available: bigint | null): Pick<Outcome, 'balance_after'> =>
+  available === null ? {} : { balance_after: formatAmount(available) }
+
 function moved(command: ParsedCommand, row: TransferRow, again: boolean, found: Found): Outcome {
-  const base = { ok: true, replayed: again, transfer: null, error: null }
+  const base = { ok: true, replayed: again, transfer: null, error: null, ...leaving(row.available) }
   switch (command.op) {
     case 'grant': {
       const { developer } = command
@@ -133,7 +138,8 @@ function moved(command: ParsedCommand, row: TransferRow, again: boolean, found: 
       return { ...base, transfer: showTransfer(row), payment: paymentOf(command.token_id, found) }
     default: {
       const available = (row.from_balance as bigint) - (row.from_held ?? 0n)
-      return { ...base, transfer: { ...showTransfer(row), balance_after: formatAmount(available) } }
+      const transfer = { ...showTransfer(row), balance_after: formatAmount(available) }
+      return { ok: true, replayed: again, transfer, error: null }
     }
   }
 }
@@ -143,8 +149,11 @@ function done(command: ParsedCommand, row: GateRow, found: Found): Outcome {
   const base = { ok: true, replayed: row.o_state === 6, transfer: null, error: null }
   if (!('token_id' in command)) return base
   const { token_id: id } = command
-  const active = row.o_code === 'active'
-  return { ...base, payment: active ? showIssued(found.tokens.get(id) as TokenRow) : paymentOf(id, found) }
+  const token = found.tokens.get(id) as TokenRow
+  if (row.o_code === 'active') return { ...base, payment: showIssued(token) }
+  // A token ends once: a repeat reads what the end that it asks for has left.
+  const isEnd = token.ended === (command.op === 'cancel_token' ? 3 : 4)
+  return { ...base, payment: showPayment(token), ...leaving(isEnd ? token.available : null) }
 }
 
 const paymentOf = (id: string, found: Found): Payment => showPayment(found.tokens.get(id) as TokenRow)

@@ -1,5 +1,5 @@
 /** What a lane takes from the queue: its share, and none that would wait for another lane's locks if it can be helped. */
-import { COMMANDS_MAX, type Outcome } from '#core/wire/teg.ts'
+import { type CallsOfBatch, COMMANDS_MAX, type Outcome } from '#core/wire/teg.ts'
 import type { ParsedCommand } from './encode-commands.ts'
 import type { PlainTransfer } from './encode-transfers.ts'
 
@@ -11,6 +11,8 @@ export interface Waiting {
   /** How often a lane has left them for later. */
   passed: number
   readonly signal: AbortSignal | undefined
+  /** The requests that they came with. */
+  readonly calls: CallsOfBatch | undefined
   readonly resolve: (outcomes: Outcome[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -76,4 +78,15 @@ export function accountsOf(entries: readonly Waiting[]): Set<string> {
       for (const { from_agent, to_agent } of commands as PlainTransfer[])
         accounts.add(from_agent).add(to_agent)
   return accounts
+}
+
+/** The request that a command came with, among what a lane has taken. */
+export function findCall(taken: readonly Waiting[], command: ParsedCommand): string | undefined {
+  const entry = taken.find(({ commands }) => commands.includes(command))
+  const place = entry?.commands.indexOf(command) ?? 0
+  let end = 0
+  return entry?.calls?.find(([, count]) => {
+    end += count
+    return place < end
+  })?.[0]
 }

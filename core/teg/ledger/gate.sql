@@ -52,7 +52,7 @@ declare
   r_from uuid[] := array_fill(null::uuid, array[n]); r_to uuid[] := r_from; r_refund uuid[] := r_from;
   r_from_slot integer[] := array_fill(null::integer, array[n]); r_to_slot integer[] := r_from_slot;
   r_amount bigint[] := r_prior; r_fee bigint[] := r_prior; r_ppm integer[] := r_from_slot; r_snap bigint[] := r_prior;
-  r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior;
+  r_from_seq bigint[] := r_prior; r_from_balance bigint[] := r_prior; r_from_held bigint[] := r_prior; r_left bigint[] := r_prior;
   r_to_seq bigint[] := r_prior; r_to_balance bigint[] := r_prior; r_from_prev bigint[] := r_prior; r_to_prev bigint[] := r_prior;
   s_at integer[] := '{}'; s_account uuid[] := '{}'; s_sequence bigint[] := '{}'; s_status smallint[] := '{}';
   s_moved boolean[] := '{}'; v_rows integer := 0; v_steps integer := 0; v_events integer := 0; v_holds boolean := false;
@@ -128,7 +128,8 @@ begin
     stale := v_stale[i]; f := case when p_twin[i] = 0 then i else p_twin[i] end; j := v_alias[f];
     -- Before a payer's funds are judged, its holds that are due are voided.
     if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and v_swept[a] is not true then
-      select e.tokens, e.freed into w, v_freed from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void)) e;
+      select e.tokens, e.freed into w, v_freed
+      from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void), amount - v_balance[a] + v_held[a]) e;
       v_swept[a] := cardinality(w) < 100;
       if v_freed > 0 then
         v_held[a] := v_held[a] - v_freed; v_dirty[a] := true; v_holds := true; v_void := v_void || w;
@@ -258,14 +259,12 @@ begin
         r_to[i] := v_ids[b]; r_to_slot[i] := b; r_to_seq[i] := v_seq[b]; r_to_balance[i] := v_balance[b];
         r_to_prev[i] := v_in[b]; v_in[b] := v_base + i - 1;
       end if;
-      if op = 4 then
-        r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount;
-      elsif op > 9 then  -- a mint adds, a burn takes
-        v_treasury := v_treasury + case when p_from[i] is null then amount * (21 - 2 * op) else 0 end;
-      end if;
+      if op = 4 then r_refund[i] := v_orig[i]; v_orig_left[f] := v_orig_left[f] - amount; end if;
+      if op > 9 and p_from[i] is null then v_treasury := v_treasury + amount * (21 - 2 * op); end if;  -- a mint adds, a burn takes
       v_fees := v_fees + fee; v_events := v_events + 1; v_rows := v_rows + 1;
     end if;
     if k > 0 and verdict is null then v_spent[k] := v_spent[k] + least(amount, int8_max - v_spent[k]); end if;
+    f := v_slot[p_from[i]]; if verdict is null and op > 4 then r_left[i] := v_balance[f] - v_held[f]; end if;
     if op = 2 then
       v_status[a] := want; v_status_seq[a] := step; v_dirty[a] := true; r_state[i] := coalesce(r_state[i], 5);
       s_at := s_at || i; s_account := s_account || v_ids[a]; s_sequence := s_sequence || step;
@@ -280,21 +279,22 @@ begin
   if v_rows > 0 then
     perform teg.write_transfers(v_base, v_now, p_op, r_state, p_idem, p_hash, v_nos, r_from_slot, r_to_slot, r_amount, r_fee,
       r_from_seq, r_from_balance, r_to_seq, r_to_balance, r_from_prev, r_to_prev, r_ppm, r_snap, r_from_held, r_refund, r_kind,
-      p_key, p_memo, p_reference, r_code, r_detail);
+      p_key, p_memo, p_reference, r_code, r_detail, r_left);
   end if;
   perform teg.write_accounts(v_base, v_now, v_ids, v_balance, v_held, v_seq_old, v_seq, v_out, v_in, v_status, v_status_seq,
     v_dirty, v_holds);
   if v_steps > 0 or cardinality(s_at) > 0 or p_op && array[5, 6, 10, 11]::smallint[] then
     perform teg.write_steps(v_base, v_now, v_day, p_op, r_state, r_from, r_to, r_amount, p_extra, v_tokens, s_at,
-      s_account, s_sequence, s_status, s_moved);
+      s_account, s_sequence, s_status, s_moved, r_left);
   end if;
   perform teg.write_sums(v_base, v_now, v_day, v_fees, v_issued, v_events, p_keys, v_spent);
 
   return query
   select c.state, c.code, c.detail, case c.state when 0 then v_base + c.place - 1 else c.prior end, c.payer,
-    v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee, c.ppm, c.from_balance - coalesce(c.from_held, 0), c.refund, v_now
-  from unnest(r_state, r_code, r_detail, r_prior, r_from, r_from_slot, r_to, r_to_slot, r_amount, r_fee, r_ppm,
-    r_from_balance, r_from_held, r_refund) with ordinality
-    as c(state, code, detail, prior, payer, from_slot, payee, to_slot, amount, fee, ppm, from_balance, from_held, refund, place)
+    v_dids[c.from_slot], c.payee, v_dids[c.to_slot], c.amount, c.fee, c.ppm, coalesce(c.remaining, c.from_balance - coalesce(c.from_held, 0)),
+    c.refund, v_now
+  from unnest(r_state, r_code, r_detail, r_prior, r_from, r_from_slot, r_to, r_to_slot, r_amount, r_fee, r_ppm, r_from_balance,
+    r_from_held, r_refund, r_left) with ordinality as c(state, code, detail, prior, payer, from_slot, payee, to_slot, amount, fee,
+    ppm, from_balance, from_held, refund, remaining, place)
   order by c.place;
 end $gate$;

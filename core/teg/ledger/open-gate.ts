@@ -2,16 +2,16 @@
 import type { Database } from '#core/platform/database/database.ts'
 import { lostConnection, violates } from '#core/platform/database/database.ts'
 import type { Log } from '#core/platform/log.ts'
-import { COMMANDS_MAX, isLinked, type Outcome } from '#core/wire/teg.ts'
+import { type CallsOfBatch, COMMANDS_MAX, isLinked, type Outcome } from '#core/wire/teg.ts'
 import { makeShortWay, type ShortWay } from './apply-transfers.ts'
 import { buildOutcomes, tokensOf } from './build-outcomes.ts'
 import { type DigestKey, digestKeyOf, OTHER_DIGESTS } from './digest-key.ts'
 import { encodeCommands, type ParsedCommand } from './encode-commands.ts'
 import { isPlain, type PlainTransfer } from './encode-transfers.ts'
 import { fail } from './errors.ts'
-import { accountsOf, takeShare, type Waiting } from './fill-lane.ts'
+import { accountsOf, findCall, takeShare, type Waiting } from './fill-lane.ts'
 import { applyCommands, readKeysByTime, readOutcomes } from './queries.ts'
-import { readTokens } from './token-queries.ts'
+import { readDueTokensOf, readTokens } from './token-queries.ts'
 
 /** Commands that may wait; beyond it nothing more is taken. */
 export const QUEUED_MAX = 20_000
@@ -20,14 +20,19 @@ const LANES_ON_SERVER = 2
 const SHARE_MIN = 64
 /** Tries of one batch after a deadlock, a rival's key or a lost connection: the keys make a repeat safe. */
 const TRIES_MAX = 4
+/** The gate's word for a payer of whom more holds are due, and needed, than one batch has numbers for. */
+const TOO_MANY_DUE = 'NF003'
+/** Batches of holds that are voided ahead of one that needs them; what they have voided helps the next try. */
+const VOIDS_MAX = 20
 
 export interface Gate {
   /**
    * Runs commands in order, in one batch together with what else is queued. What has not begun when the signal aborts is
    * not begun.
+   * `calls` are the requests that they came with: the log names the one whose command could not be run.
    * @throws 503 overloaded when the queue is full, 503 ledger_unavailable when the database is away
    */
-  post(commands: readonly ParsedCommand[], signal?: AbortSignal): Promise<Outcome[]>
+  post(commands: readonly ParsedCommand[], signal?: AbortSignal, calls?: CallsOfBatch): Promise<Outcome[]>
   /** Commands that wait. */
   queued(): number
 }
@@ -90,7 +95,7 @@ export function openGate(options: GateOptions): Gate {
   }
   return {
     queued: () => queued,
-    async post(commands, signal) {
+    async post(commands, signal, calls) {
       if (isLinked(commands.at(-1))) throw new Error('The last command of a call is linked to nothing')
       if (queued + commands.length > queuedMax)
         throw fail('overloaded', `${queued} commands are waiting; nothing was done.`, {
@@ -98,7 +103,7 @@ export function openGate(options: GateOptions): Gate {
         })
       queued += commands.length
       return new Promise((resolve, reject) => {
-        queue.push({ commands, plain: commands.every(isPlain), passed: 0, signal, resolve, reject })
+        queue.push({ commands, plain: commands.every(isPlain), passed: 0, signal, calls, resolve, reject })
         if (busy < lanes) void run()
       })
     },
@@ -122,10 +127,8 @@ async function runBatch(inside: Inside, waiting: readonly Waiting[]): Promise<vo
 
 async function runEntries(inside: Inside, waiting: readonly Waiting[]): Promise<void> {
   try {
-    const outcomes = await applyOrHalve(
-      inside,
-      waiting.flatMap((entry) => entry.commands),
-    )
+    const commands = waiting.flatMap((entry) => entry.commands)
+    const outcomes = await applyOrHalve(inside, commands, waiting)
     let at = 0
     for (const { commands, resolve } of waiting) {
       resolve(outcomes.slice(at, at + commands.length))
@@ -137,7 +140,11 @@ async function runEntries(inside: Inside, waiting: readonly Waiting[]): Promise<
 }
 
 /** Runs a batch; one that the database refuses is halved until the command at fault stands alone. */
-async function applyOrHalve(options: Inside, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
+async function applyOrHalve(
+  options: Inside,
+  commands: readonly ParsedCommand[],
+  waiting: readonly Waiting[],
+): Promise<Outcome[]> {
   try {
     return await applyWithRetries(options, commands)
   } catch (error) {
@@ -145,11 +152,12 @@ async function applyOrHalve(options: Inside, commands: readonly ParsedCommand[])
       throw fail('ledger_unavailable', undefined, { cause: error, headers: { 'retry-after': '1' } })
     const middle = findMiddle(commands)
     if (middle === 0) {
-      options.log.error({ error }, 'the gate could not run a command')
+      const request_id = findCall(waiting, commands[0] as ParsedCommand)
+      options.log.error({ error, ...(request_id && { request_id }) }, 'the gate could not run a command')
       return commands.map(() => failed)
     }
-    const first = await applyOrHalve(options, commands.slice(0, middle))
-    return [...first, ...(await applyOrHalve(options, commands.slice(middle)))]
+    const first = await applyOrHalve(options, commands.slice(0, middle), waiting)
+    return [...first, ...(await applyOrHalve(options, commands.slice(middle), waiting))]
   }
 }
 
@@ -173,14 +181,31 @@ function findMiddle(commands: readonly ParsedCommand[]): number {
 }
 
 async function applyWithRetries(options: Inside, commands: readonly ParsedCommand[]): Promise<Outcome[]> {
+  let voided = 0
   for (let attempt = 1; ; attempt++) {
     try {
       return await apply(options, commands)
     } catch (error) {
+      const { code, detail } = (error ?? {}) as { code?: unknown; detail?: unknown }
+      if (code === TOO_MANY_DUE && typeof detail === 'string' && voided++ < VOIDS_MAX) {
+        await voidDue(options, detail)
+        attempt--
+        continue
+      }
       if (attempt >= TRIES_MAX || !isPassing(error)) throw error
       if ((error as { code?: string }).code === OTHER_DIGESTS) options.digestKey = undefined
     }
   }
+}
+
+/** Voids holds of a payer that are due: one batch, as the expiry task sends them. */
+async function voidDue(options: Inside, payer: string): Promise<void> {
+  const due = await readDueTokensOf(options.db, payer, COMMANDS_MAX, options.clock.fixed)
+  if (due.length === 0) return
+  await applyWithRetries(
+    options,
+    due.map((token) => ({ op: 'expire_token', ...token, fence: null })),
+  )
 }
 
 /** Failures that some command's values can cause; all else (disk full, read-only, shutting down) would hit every half. */

@@ -89,11 +89,13 @@ export interface TransferRow {
   code: string | null
   detail: string | null
   created_at: Date
+  /** What the acting account had available after it, where no leg of its own tells; null in rows of transfers. */
+  available: bigint | null
 }
 
 const TRANSFER = `t.seq, t.stored_id as id, t.kind, t.scope, t.key, t.from_agent, t.from_did, t.to_agent, t.to_did,
   t.amount, t.fee, t.fee_ppm, t.memo, t.reference, t.refund_of, t.from_seq, t.from_balance, t.from_held, t.to_seq,
-  t.to_balance, t.code, t.detail, t.created_at`
+  t.to_balance, t.code, t.detail, t.created_at, t.available`
 
 /** Gives rows the ids that are not stored: made here, they cost a tenth of what the database would take for them. */
 async function named(found: Promise<TransferRow[]>): Promise<TransferRow[]> {

@@ -19,10 +19,12 @@ export interface TokenRow {
   ended: number | null
   redeemed: bigint | null
   transfer: string | null
+  /** What the payer had available after a cancellation or an expiry that it was answered. */
+  available: bigint | null
 }
 
 const TOKEN = `k.seq, k.id, k.payer, p.did as payer_did, k.payee, q.did as payee_did, k.amount, k.created_at, k.expires_at,
-  k.task_ref, s.status as ended, s.amount as redeemed, s.transfer`
+  k.task_ref, s.status as ended, s.amount as redeemed, s.transfer, s.available`
 const AROUND = `left join teg.token_steps s on s.token = k.id
   join teg.accounts p on p.id = k.payer join teg.accounts q on q.id = k.payee`
 
@@ -43,6 +45,23 @@ export async function readTokenRow(
   const rows = await db.query<TokenRow>(
     `select ${TOKEN}, k.expires_at <= coalesce($2::timestamptz, clock_timestamp()) as due
      from teg.tokens k ${AROUND} where k.id = $1::uuid`,
+    [id, time],
+  )
+  return rows[0]
+}
+
+/** The same, and what the gate would say at that moment to its payee who redeems it in whole: {code, detail}; null: nothing. */
+export async function readRedemptionRow(
+  db: Queryable,
+  id: string,
+  time: Date | null,
+): Promise<(TokenRow & { verdict: [code: string, detail: string] | null }) | undefined> {
+  const rows = await db.query<TokenRow & { verdict: [string, string] | null }>(
+    `select ${TOKEN}, k.expires_at <= n.at as due,
+       coalesce(teg.judge_redeeming(k, coalesce(s.status, 1::smallint), k.payee, k.amount, n.at, p.status, q.status),
+         case when q.balance > 9223372036854775807 - k.amount - q.staked - q.unbonding then teg.payee_is_full() end) as verdict
+     from (select coalesce($2::timestamptz, clock_timestamp()) as at) n cross join teg.tokens k ${AROUND}
+     where k.id = $1::uuid`,
     [id, time],
   )
   return rows[0]
@@ -80,6 +99,21 @@ export function readDueTokens(
     `select o.token as token_id, o.payer as payer_agent from teg.open_tokens o
      where o.expires_at <= coalesce($2::timestamptz, clock_timestamp()) order by o.expires_at, o.token limit $1::integer`,
     [limit, time],
+  )
+}
+
+/** The same of one payer. */
+export function readDueTokensOf(
+  db: Queryable,
+  payer: string,
+  limit: number,
+  time: Date | null,
+): Promise<{ token_id: string; payer_agent: string }[]> {
+  return db.query(
+    `select o.token as token_id, o.payer as payer_agent from teg.open_tokens o
+     where o.payer = $1::uuid and o.expires_at <= coalesce($3::timestamptz, clock_timestamp())
+     order by o.expires_at, o.token limit $2::integer`,
+    [payer, limit, time],
   )
 }
 

@@ -10,15 +10,36 @@ begin
     left join teg.token_steps s on s.token = c.id);
 end $$;
 
--- Tokens of a payer whose time is over, oldest first: at most a hundred, and not those that the batch has ended already.
-create or replace function teg.find_expired(p_payer uuid, p_now timestamptz, p_ended uuid[], p_most integer,
+-- Tokens of a payer whose time is over, oldest first, and not those that the batch has ended already: a hundred, or as many
+-- as `p_needed` micro-AVT take (null: all), so that nothing is refused for funds that are due. A batch has numbers for
+-- `p_most` more: where more are needed it ends with NF003, and the caller voids this payer's and comes again.
+drop function if exists teg.find_expired;
+create function teg.find_expired(p_payer uuid, p_now timestamptz, p_ended uuid[], p_most integer, p_needed bigint,
   out tokens uuid[], out freed bigint)
 language plpgsql as $$
+declare
+  v_first constant integer := least(100, p_most);
+  v_more boolean;
 begin
   select coalesce(array_agg(e.token), '{}'), coalesce(sum(e.amount), 0)::bigint into tokens, freed
   from (select o.token, o.amount from teg.open_tokens o
     where o.payer = p_payer and o.expires_at <= p_now and o.token <> all (p_ended)
-    order by o.expires_at, o.token limit least(100, p_most)) e;
+    order by o.expires_at, o.token limit v_first) e;
+  if cardinality(tokens) < v_first or freed >= p_needed then
+    return;
+  end if;
+  select coalesce(array_agg(e.token order by e.place) filter (where e.place <= p_most), '{}'),
+    coalesce(sum(e.amount) filter (where e.place <= p_most), 0)::bigint, coalesce(max(e.place) > p_most, false)
+  into tokens, freed, v_more
+  from (select d.token, d.amount, row_number() over w as place, sum(d.amount) over w - d.amount as before
+    from (select o.token, o.amount, o.expires_at from teg.open_tokens o
+      where o.payer = p_payer and o.expires_at <= p_now and o.token <> all (p_ended)
+      order by o.expires_at, o.token limit p_most + 1) d
+    window w as (order by d.expires_at, d.token rows unbounded preceding)) e
+  where e.place <= v_first or p_needed is null or e.before < p_needed;
+  if v_more then
+    raise exception 'teg.open_tokens: more holds are due than one batch can void' using errcode = 'NF003', detail = p_payer::text;
+  end if;
 end $$;
 
 -- Redeeming a token, of which `p_state` is known under the payer's lock.
@@ -67,7 +88,7 @@ end $$;
 -- Records the tokens that a batch has issued and ended.
 drop function if exists teg.write_tokens;
 create function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[], p_from uuid[],
-  p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[])
+  p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], p_left bigint[])
 returns void language plpgsql as $$
 begin
   with issued as (
@@ -85,11 +106,11 @@ begin
     return;
   end if;
   with ended as (
-    insert into teg.token_steps (seq, token, issued, payer, payee, status, amount, transfer, created_at)
+    insert into teg.token_steps (seq, token, issued, payer, payee, status, amount, transfer, created_at, available)
     select p_base + c.place - 1, (p_tokens[c.place]).id, (p_tokens[c.place]).seq, (p_tokens[c.place]).payer,
-      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end, 
-      case c.op when 7 then teg.id_of(p_base + c.place - 1, p_now) end, p_now
-    from unnest(p_op, p_state, p_amount) with ordinality as c(op, state, amount, place)
+      (p_tokens[c.place]).payee, c.op - 5, case c.op when 7 then c.amount else 0 end,
+      case c.op when 7 then teg.id_of(p_base + c.place - 1, p_now) end, p_now, case when c.op <> 7 then c.remaining end
+    from unnest(p_op, p_state, p_amount, p_left) with ordinality as c(op, state, amount, remaining, place)
     where c.op in (7, 8, 9) and c.state in (0, 5) and (p_tokens[c.place]).id is not null
     returning token_steps.token
   )

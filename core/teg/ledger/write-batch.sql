@@ -5,22 +5,22 @@ create function teg.write_transfers(p_base bigint, p_now timestamptz, p_op small
   p_from_seq bigint[], p_from_balance bigint[], p_to_seq bigint[], p_to_balance bigint[], p_from_prev bigint[],
   p_to_prev bigint[], p_ppm integer[], p_snap bigint[],
   p_from_held bigint[], p_refund uuid[], p_kind text[], p_key text[], p_memo text[], p_reference text[], p_code text[],
-  p_detail text[])
+  p_detail text[], p_left bigint[])
 returns void language plpgsql as $$
 begin
   insert into teg.moves (seq, idem, request_hash, from_no, to_no, amount, fee, from_seq, from_balance,
     to_seq, to_balance, created_at, fee_ppm, fee_snapshot, from_held, refund_of, kind, scope, key, memo, reference, code, detail,
-    from_prev, to_prev)
+    from_prev, to_prev, available)
   select p_base + c.place - 1, c.idem, c.hash, p_nos[c.payer], p_nos[c.payee], c.amount, c.fee, c.from_seq, c.from_balance,
     c.to_seq, c.to_balance, p_now, c.ppm, c.snap::integer, c.from_held, c.refund, c.kind::teg.kind,
     case c.op when 2 then 'system:status' when 5 then 'system:genesis' when 7 then 'payee' when 10 then 'system:mint'
       when 11 then 'system:burn' end, case c.op when 5 then c.key end, c.memo, c.reference, c.code, c.detail,
-    c.from_prev, c.to_prev
+    c.from_prev, c.to_prev, c.remaining
   from unnest(p_op, p_state, p_idem, p_hash, p_from, p_to, p_amount, p_fee, p_from_seq, p_from_balance, p_to_seq,
     p_to_balance, p_ppm, p_snap, p_from_held, p_refund, p_kind, p_key, p_memo, p_reference, p_code, p_detail, p_from_prev,
-    p_to_prev)
+    p_to_prev, p_left)
     with ordinality as c(op, state, idem, hash, payer, payee, amount, fee, from_seq, from_balance, to_seq,
-    to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, from_prev, to_prev, place)
+    to_balance, ppm, snap, from_held, refund, kind, key, memo, reference, code, detail, from_prev, to_prev, remaining, place)
   where c.state < 2;
 end $$;
 
@@ -57,14 +57,15 @@ end $$;
 drop function if exists teg.write_steps;
 create function teg.write_steps(p_base bigint, p_now timestamptz, p_day date, p_op smallint[], p_state smallint[],
   p_from uuid[], p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], s_at integer[],
-  s_account uuid[], s_sequence bigint[], s_status smallint[], s_moved boolean[])
+  s_account uuid[], s_sequence bigint[], s_status smallint[], s_moved boolean[],
+  p_left bigint[])
 returns void language plpgsql as $$
 begin
   if 5 = any (p_op) then
     perform teg.write_grants(p_base, p_now, p_day, p_op, p_state, p_to, p_amount, p_extra);
   end if;
   if p_op && array[6, 7, 8, 9]::smallint[] then
-    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_from, p_to, p_amount, p_extra, p_tokens);
+    perform teg.write_tokens(p_base, p_now, p_op, p_state, p_from, p_to, p_amount, p_extra, p_tokens, p_left);
   end if;
   if p_op && array[10, 11]::smallint[] then
     perform teg.write_supply(p_now, p_op, p_state, p_from, p_to, p_amount);

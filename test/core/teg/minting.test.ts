@@ -58,6 +58,7 @@ describe('with minting authority', () => {
     expect(done).toEqual({
       ok: true,
       replayed: false,
+      balance_after: '7.5',
       transfer: null,
       error: null,
       supply_change: {

@@ -50,7 +50,7 @@ describe('where the TEG has minting authority', () => {
     ])
     expect((await treasury()).balance).toBe('100.5')
     const granted = await mint({ to_agent: agent.did, amount: '7', memo: 'a prize' })
-    expect(granted.body).toMatchObject({ agent: agent.id, amount: '7' })
+    expect(granted.body).toMatchObject({ agent: agent.id, amount: '7', balance_after: '7' })
     const balance = await system.api.get(`/agents/${agent.id}/balance`, { token: developer.token })
     expect(balance.body.available).toBe('7')
     const page = await system.api.get(`/agents/${agent.id}/statement`, { token: developer.token })
@@ -61,7 +61,7 @@ describe('where the TEG has minting authority', () => {
   test('an operator burns of both; more than there is answers 422 insufficient_funds', async () => {
     const before = await supply()
     const burnt = await burn({ from_agent: agent.id, amount: '2', memo: 'too much' })
-    expect(burnt.body).toMatchObject({ agent: agent.id, amount: '2' })
+    expect(burnt.body).toMatchObject({ agent: agent.id, amount: '2', balance_after: '5' })
     expect((await burn({ amount: '0.5', memo: 'of the treasury' })).body).toMatchObject({ agent: null })
     expect(code(await burn({ from_agent: agent.id, amount: '6', memo: 'x' }))).toEqual([
       422,

@@ -35,6 +35,7 @@ describe('POST /payments/tokens/redeem', () => {
       },
     })
     expect(answer.body.transfer).not.toHaveProperty('balance_after')
+    expect(answer.body.balance_after).toBe((await balance(payee.id))?.available)
     expect(Number(before?.total) - Number((await balance())?.total)).toBeCloseTo(10, 6)
     expect(Number((await balance(payee.id))?.available) - Number(had?.available ?? 0)).toBeCloseTo(9.95, 6)
     expect(Number(await fees()) - Number(feesBefore)).toBeCloseTo(0.05, 6)

@@ -27,7 +27,7 @@ describe('POST /payments/tokens', () => {
     const before = await balance()
     const answer = await issue({ amount: '12.50', task_ref: 'task-1' })
     expect(answer.status).toBe(201)
-    const { token, ...shown } = answer.body
+    const { token, balance_after, ...shown } = answer.body
     expect(answer.headers.get('location')).toBe(`/api/v1/payments/tokens/${shown.id}`)
     expect(answer.headers.get('idempotency-replayed')).toBeNull()
     expect(token).toMatch(/^apt_/)
@@ -45,6 +45,7 @@ describe('POST /payments/tokens', () => {
     const life = Date.parse(shown.expires_at) - Date.parse(shown.created_at)
     expect(life).toBe(600_000)
     const after = await balance()
+    expect(balance_after).toBe(after?.available)
     expect([after?.total, Number(after?.held) - Number(before?.held)]).toEqual([before?.total, 12.5])
     expect((await read(shown.id)).body).toEqual(shown)
     expect((await cancel(shown.id)).status).toBe(200)
@@ -114,7 +115,7 @@ describe('POST /payments/tokens', () => {
 
 describe('POST /payments/tokens/verify', () => {
   test('answers the token to its payee, by session and by agent key, and changes nothing', async () => {
-    const { token, ...shown } = await issued()
+    const { token, balance_after: _own, ...shown } = await issued()
     const robot = await agentKey(payee.id, bob, { scopes: ['payments:read'] })
     for (const bearer of [bob.token, robot, bob.token]) {
       const answer = await verify(token, bearer)
@@ -183,6 +184,7 @@ describe('POST /payments/tokens/{id}/cancel', () => {
     const first = await cancel(id)
     expect([first.status, first.body.status]).toEqual([200, 'cancelled'])
     expect(await balance()).toEqual(before)
+    expect(first.body.balance_after).toBe(before?.available)
     expect((await cancel(id)).body).toEqual(first.body)
     expect(codeOf(await redeem(token))).toEqual([409, 'token_cancelled'])
     const used = await issued()

@@ -1,18 +1,8 @@
 /** The ledger in memory, written from the design alone: what the gate must answer, command by command. */
 import { parseAmount } from '#core/base/amount.ts'
 import type { Command } from '#core/wire/teg.ts'
+import { done, refuse, type Verdict } from './verdicts.ts'
 
-/** What is compared with the gate. Amounts in micro-AVT. */
-export interface Verdict {
-  ok: boolean
-  replayed: boolean
-  code: string | null
-  amount: bigint | null
-  fee: bigint | null
-  left: bigint | null
-  /** Status of the token, and what of it was redeemed. */
-  token: string | null
-}
 type Account = { balance: bigint; status: 'open' | 'frozen' | 'closed'; sequence: number }
 /** A movement that can be refunded; `id` is told once the gate has made it. */
 type Movement = { id: string | null; payer: string; payee: string; left: bigint; refund: boolean }
@@ -24,6 +14,8 @@ interface Token {
   until: number
   state: 'active' | 'redeemed' | 'cancelled' | 'expired'
   redeemed: bigint
+  /** What its payer had available when a command of its own ended it. */
+  left: bigint | null
 }
 type Of<Op extends Command['op']> = Extract<Command, { op: Op }>
 
@@ -48,8 +40,14 @@ export class Oracle {
   }
 
   /** What an account can spend: a hold counts until its time is over. */
-  available(agent: string): bigint {
-    const held = this.tokens.filter((token) => token.payer === agent && this.stateOf(token) === 'active')
+  available = (agent: string): bigint => this.less(agent, (token) => this.stateOf(token) === 'active')
+
+  /** What a reply tells: a hold counts until it is voided, though its time may be over. */
+  private left = (agent: string | null) =>
+    agent === null ? null : this.less(agent, ({ state }) => state === 'active')
+
+  private less(agent: string, isHeld: (token: Token) => boolean): bigint {
+    const held = this.tokens.filter((token) => token.payer === agent && isHeld(token))
     return this.of(agent).balance - held.reduce((sum, token) => sum + token.amount, 0n)
   }
 
@@ -184,7 +182,7 @@ export class Oracle {
     if (amount < 1n || amount > MAX) return refuse('amount_out_of_range')
     if (this.of(command.agent).status !== 'open') return refuse('agent_not_active')
     this.of(command.agent).balance += amount
-    return { ...done, amount }
+    return { ...done, amount, left: this.left(command.agent) }
   }
 
   private setStatus(command: Of<'set_status'>): Verdict {
@@ -215,8 +213,8 @@ export class Oracle {
     const refused = this.judgeParties(payer, payee, amount)
     if (refused) return refused
     const until = this.now + expires_in * 1000
-    this.tokens.push({ id: null, payer, payee, amount, until, state: 'active', redeemed: 0n })
-    return { ...done, token: 'active 0' }
+    this.tokens.push({ id: null, payer, payee, amount, until, state: 'active', redeemed: 0n, left: null })
+    return { ...done, token: 'active 0', left: this.left(payer) }
   }
 
   private redeem(command: Of<'redeem_token'>): Verdict {
@@ -230,7 +228,7 @@ export class Oracle {
     if (parties.some((party) => party.status !== 'open')) return refuse('agent_not_active')
     Object.assign(token, { state: 'redeemed', redeemed: amount })
     const fee = this.move(token.payer, token.payee, amount, true, false)
-    return { ...done, amount, fee, token: `redeemed ${amount}` }
+    return { ...done, amount, fee, token: `redeemed ${amount}`, left: this.left(token.payee) }
   }
 
   private end(command: Of<'cancel_token'> | Of<'expire_token'>): Verdict {
@@ -240,12 +238,15 @@ export class Oracle {
     if (command.op === 'expire_token') {
       const due = token.state === 'active' && token.until <= this.now
       if (due) token.state = 'expired'
-      return { ...done, replayed: !due, token: shown() }
+      if (due) token.left = this.left(token.payer)
+      const left = token.state === 'expired' ? token.left : null
+      return { ...done, replayed: !due, token: shown(), left }
     }
     const state = this.stateOf(token)
     if (state === 'redeemed' || state === 'expired') return refuse(`token_${state}`)
     token.state = 'cancelled'
-    return { ...done, replayed: state === 'cancelled', token: shown() }
+    if (state === 'active') token.left = this.left(token.payer)
+    return { ...done, replayed: state === 'cancelled', token: shown(), left: token.left }
   }
 
   private mint(command: Of<'mint'>): Verdict {
@@ -255,7 +256,7 @@ export class Oracle {
     if (account && account.status !== 'open') return refuse('agent_not_active')
     if (account) account.balance += amount
     else this.treasury += amount
-    return { ...done, amount }
+    return { ...done, amount, left: this.left(command.to_agent) }
   }
 
   private burn(command: Of<'burn'>): Verdict {
@@ -266,7 +267,7 @@ export class Oracle {
     if (amount > (agent === null ? this.treasury : this.available(agent))) return refuse('insufficient_funds')
     if (agent === null) this.treasury -= amount
     else this.of(agent).balance -= amount
-    return { ...done, amount }
+    return { ...done, amount, left: this.left(agent) }
   }
 
   /** Whoever acts has its holds that are due voided first. */
@@ -286,13 +287,3 @@ export class Oracle {
 
 const isLinked = (command: Command | undefined) => command?.op === 'transfer' && command.linked === true
 const micro = (text: string) => parseAmount(text) as bigint
-const done: Verdict = {
-  ok: true,
-  replayed: false,
-  code: null,
-  amount: null,
-  fee: null,
-  left: null,
-  token: null,
-}
-const refuse = (code: string): Verdict => ({ ...done, ok: false, code })

@@ -20,8 +20,9 @@ import {
   type TestTeg,
   transfer,
 } from '#test/support/teg.ts'
-import { Oracle, type Verdict } from './ledger-oracle.ts'
+import { Oracle } from './ledger-oracle.ts'
 import { proveSequences } from './prove-sequences.ts'
+import type { Verdict } from './verdicts.ts'
 
 const AGENTS = 5
 const is = <T extends string>(op: T) => fc.constant(op)
@@ -154,7 +155,7 @@ function seen(outcome: Outcome): Verdict {
     code: outcome.error?.code ?? null,
     amount: micro(made?.amount ?? given?.amount ?? change?.amount),
     fee: micro(made?.fee),
-    left: micro(made?.balance_after),
+    left: micro(made?.balance_after ?? outcome.balance_after),
     token: payment ? `${payment.status} ${micro(payment.redeemed_amount)}` : null,
   }
 }

@@ -1,6 +1,5 @@
 /** What x402 asks of a payment before anything is asked of the ledger, and its words for what is wrong. Pure. */
 import { parseAmount } from '#core/base/amount.ts'
-import type { Payment } from '#core/wire/teg.ts'
 import type { TokenClaims } from '../rules.ts'
 import {
   ASSET,
@@ -70,15 +69,11 @@ export function judgeClaims(
 
 export const BAD_SIGNATURE = fault(`${OURS}_signature`, 'The signature is no payment token of this registry.')
 
-/** What the state of a token says against it; null for an active one. */
-export function judgeState(status: Payment['status'] | null): Fault | null {
-  if (status === 'active') return null
-  if (status === 'expired') return EXPIRED
-  return fault('invalid_transaction_state', `The payment token is ${status ?? 'unknown to the ledger'}.`)
-}
+/** A token that was signed here and that the ledger has lost. */
+export const UNKNOWN_TOKEN = fault('invalid_transaction_state', 'The payment token is unknown to the ledger.')
 const EXPIRED = fault(`${OURS}_authorization_valid_before`, 'The payment token has expired.')
 
-/** x402's word for a refusal of the gate. */
+/** x402's word for a refusal of the gate: that of a settlement, and that which a verification foresees. */
 export function wordRefusal(error: { code: string; detail: string }): Fault {
   if (error.code === 'token_expired') return EXPIRED
   if (error.code === 'idempotency_key_reused')
