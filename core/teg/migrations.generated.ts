@@ -1482,6 +1482,8 @@ begin
 end $$;
 ` },
   { name: "ledger/steps.sql", sql: `-- Steps that the gate takes only when a batch needs them. Repeatable.
+-- What looks rows up by lists of keys has no other plan than to look them up: one that was made while a ledger was small, and is
+-- kept until the server analyzes it, would join the whole history to the list.
 -- Inserts the accounts that a batch opens, so that they can be locked. Gives those that were not there before.
 create or replace function teg.open_accounts(p_now timestamptz, p_accounts uuid[], p_op smallint[], p_from integer[],
   p_extra text[])
@@ -1504,7 +1506,8 @@ begin
 end $$;
 
 -- The accounts that dids name, in their order; null for one that names none. A did never changes its account.
-create or replace function teg.find_dids(p_dids text[]) returns uuid[] language plpgsql stable set enable_seqscan = off as $$
+create or replace function teg.find_dids(p_dids text[]) returns uuid[] language plpgsql stable
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   return (select array_agg(acc.id order by d.place)
     from unnest(p_dids) with ordinality as d(did, place) left join teg.accounts acc on acc.did = d.did);
@@ -1523,7 +1526,7 @@ end $$;
 -- will pay; null where the command names none or it is unknown. Payers, payees and terms never change.
 create or replace function teg.find_named(p_op smallint[], p_extra text[],
   out originals uuid[], out tokens teg.tokens[], out payers uuid[])
-language plpgsql stable set enable_seqscan = off as $$
+language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   select array_agg(m.id order by c.place), array_agg(k order by c.place),
     array_agg(coalesce(m.from_agent, k.payer) order by c.place)
@@ -1531,7 +1534,8 @@ begin
   from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original,
       case when r.op in (7, 8, 9) then (r.extra::json ->> 'token')::uuid end as token
     from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) c
-  left join teg.transfers m on m.seq = teg.find_move(c.original) and m.code is null
+  left join lateral (select t.id, t.from_agent from teg.transfers t
+    where c.original is not null and t.seq = (select teg.find_move(c.original)) and t.code is null limit 1) m on true
   left join teg.tokens k on k.id = c.token;
 end $$;
 
@@ -1564,14 +1568,15 @@ end $$;
 -- is not the one that was paid; the sum is kept at the first command that names the transfer.
 create or replace function teg.read_originals(p_originals uuid[], p_accounts uuid[], p_from integer[],
   out kinds text[], out lefts bigint[], out firsts integer[])
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   select array_agg(case when o.to_agent = p_accounts[c.acting] then o.kind end order by c.place),
     array_agg(o.amount - o.fee - coalesce(d.paid, 0) order by c.place), array_agg(c.first order by c.place)
   into kinds, lefts, firsts
   from (select u.place, u.id, u.acting, min(u.place) over (partition by u.id)::integer as first
     from unnest(p_originals, p_from) with ordinality as u(id, acting, place)) c
-  left join teg.transfers o on o.seq = teg.find_move(c.id)
+  left join lateral (select t.to_agent, t.kind, t.amount, t.fee from teg.transfers t
+    where c.id is not null and t.seq = (select teg.find_move(c.id)) limit 1) o on true
   left join lateral (select sum(m.amount)::bigint as paid from teg.moves m
     where m.refund_of = c.id and m.code is null) d on true;
 end $$;
@@ -1598,7 +1603,7 @@ end $$;
 
 -- Locks what keys have spent on a day and gives it. A key's first transfer of a day sweeps days long past, at most a hundred.
 create or replace function teg.lock_spending(p_keys uuid[], p_day date)
-returns bigint[] language plpgsql set enable_seqscan = off as $$
+returns bigint[] language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   insert into teg.key_spending (key_id, day) select u.id, p_day from unnest(p_keys) as u(id) order by u.id
   on conflict do nothing;
@@ -1634,7 +1639,7 @@ end $$;
 
 -- States of tokens, read under their payers' locks, by command.
 create or replace function teg.read_token_states(p_tokens teg.tokens[])
-returns smallint[] language plpgsql as $$
+returns smallint[] language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   return (select array_agg(coalesce(s.status, case when c.id is not null then 1 end)::smallint order by c.place)
     from (select g.place, (p_tokens[g.place]).id as id from generate_subscripts(p_tokens, 1) as g(place)) c
@@ -1720,7 +1725,7 @@ end $$;
 drop function if exists teg.write_tokens;
 create function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[], p_from uuid[],
   p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], p_left bigint[])
-returns void language plpgsql as $$
+returns void language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   with issued as (
     insert into teg.tokens (seq, id, payer, payee, amount, created_at, expires_at, task_ref)
@@ -1751,7 +1756,7 @@ end $$;
 -- Voids tokens whose time is over, under a block of numbers of their own, before the batch that needs their funds.
 drop function if exists teg.write_voids;
 create function teg.write_voids(p_base bigint, p_tokens uuid[], p_now timestamptz)
-returns void language plpgsql as $$
+returns void language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   insert into teg.token_steps (seq, token, issued, payer, payee, status, created_at)
   select p_base + u.place - 1, k.id, k.seq, k.payer, k.payee, 4, p_now
@@ -1821,7 +1826,7 @@ end $$;
 drop function if exists teg.write_accounts;
 create function teg.write_accounts(p_base bigint, p_now timestamptz, p_ids uuid[], p_balance bigint[], p_held bigint[],
   p_seq_old bigint[], p_seq bigint[], p_out bigint[], p_in bigint[], p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
-returns void language plpgsql as $$
+returns void language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_changed bigint;
 begin

@@ -1,4 +1,6 @@
 -- Steps that the gate takes only when a batch needs them. Repeatable.
+-- What looks rows up by lists of keys has no other plan than to look them up: one that was made while a ledger was small, and is
+-- kept until the server analyzes it, would join the whole history to the list.
 -- Inserts the accounts that a batch opens, so that they can be locked. Gives those that were not there before.
 create or replace function teg.open_accounts(p_now timestamptz, p_accounts uuid[], p_op smallint[], p_from integer[],
   p_extra text[])
@@ -21,7 +23,8 @@ begin
 end $$;
 
 -- The accounts that dids name, in their order; null for one that names none. A did never changes its account.
-create or replace function teg.find_dids(p_dids text[]) returns uuid[] language plpgsql stable set enable_seqscan = off as $$
+create or replace function teg.find_dids(p_dids text[]) returns uuid[] language plpgsql stable
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   return (select array_agg(acc.id order by d.place)
     from unnest(p_dids) with ordinality as d(did, place) left join teg.accounts acc on acc.did = d.did);
@@ -40,7 +43,7 @@ end $$;
 -- will pay; null where the command names none or it is unknown. Payers, payees and terms never change.
 create or replace function teg.find_named(p_op smallint[], p_extra text[],
   out originals uuid[], out tokens teg.tokens[], out payers uuid[])
-language plpgsql stable set enable_seqscan = off as $$
+language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   select array_agg(m.id order by c.place), array_agg(k order by c.place),
     array_agg(coalesce(m.from_agent, k.payer) order by c.place)
@@ -48,7 +51,8 @@ begin
   from (select r.place, case when r.op = 4 then (r.extra::json ->> 'original')::uuid end as original,
       case when r.op in (7, 8, 9) then (r.extra::json ->> 'token')::uuid end as token
     from unnest(p_op, p_extra) with ordinality as r(op, extra, place)) c
-  left join teg.transfers m on m.seq = teg.find_move(c.original) and m.code is null
+  left join lateral (select t.id, t.from_agent from teg.transfers t
+    where c.original is not null and t.seq = (select teg.find_move(c.original)) and t.code is null limit 1) m on true
   left join teg.tokens k on k.id = c.token;
 end $$;
 
@@ -81,14 +85,15 @@ end $$;
 -- is not the one that was paid; the sum is kept at the first command that names the transfer.
 create or replace function teg.read_originals(p_originals uuid[], p_accounts uuid[], p_from integer[],
   out kinds text[], out lefts bigint[], out firsts integer[])
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   select array_agg(case when o.to_agent = p_accounts[c.acting] then o.kind end order by c.place),
     array_agg(o.amount - o.fee - coalesce(d.paid, 0) order by c.place), array_agg(c.first order by c.place)
   into kinds, lefts, firsts
   from (select u.place, u.id, u.acting, min(u.place) over (partition by u.id)::integer as first
     from unnest(p_originals, p_from) with ordinality as u(id, acting, place)) c
-  left join teg.transfers o on o.seq = teg.find_move(c.id)
+  left join lateral (select t.to_agent, t.kind, t.amount, t.fee from teg.transfers t
+    where c.id is not null and t.seq = (select teg.find_move(c.id)) limit 1) o on true
   left join lateral (select sum(m.amount)::bigint as paid from teg.moves m
     where m.refund_of = c.id and m.code is null) d on true;
 end $$;
@@ -115,7 +120,7 @@ end $$;
 
 -- Locks what keys have spent on a day and gives it. A key's first transfer of a day sweeps days long past, at most a hundred.
 create or replace function teg.lock_spending(p_keys uuid[], p_day date)
-returns bigint[] language plpgsql set enable_seqscan = off as $$
+returns bigint[] language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   insert into teg.key_spending (key_id, day) select u.id, p_day from unnest(p_keys) as u(id) order by u.id
   on conflict do nothing;

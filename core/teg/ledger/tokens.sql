@@ -3,7 +3,7 @@
 
 -- States of tokens, read under their payers' locks, by command.
 create or replace function teg.read_token_states(p_tokens teg.tokens[])
-returns smallint[] language plpgsql as $$
+returns smallint[] language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   return (select array_agg(coalesce(s.status, case when c.id is not null then 1 end)::smallint order by c.place)
     from (select g.place, (p_tokens[g.place]).id as id from generate_subscripts(p_tokens, 1) as g(place)) c
@@ -89,7 +89,7 @@ end $$;
 drop function if exists teg.write_tokens;
 create function teg.write_tokens(p_base bigint, p_now timestamptz, p_op smallint[], p_state smallint[], p_from uuid[],
   p_to uuid[], p_amount bigint[], p_extra text[], p_tokens teg.tokens[], p_left bigint[])
-returns void language plpgsql as $$
+returns void language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   with issued as (
     insert into teg.tokens (seq, id, payer, payee, amount, created_at, expires_at, task_ref)
@@ -120,7 +120,7 @@ end $$;
 -- Voids tokens whose time is over, under a block of numbers of their own, before the batch that needs their funds.
 drop function if exists teg.write_voids;
 create function teg.write_voids(p_base bigint, p_tokens uuid[], p_now timestamptz)
-returns void language plpgsql as $$
+returns void language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   insert into teg.token_steps (seq, token, issued, payer, payee, status, created_at)
   select p_base + u.place - 1, k.id, k.seq, k.payer, k.payee, 4, p_now

@@ -28,7 +28,7 @@ end $$;
 drop function if exists teg.write_accounts;
 create function teg.write_accounts(p_base bigint, p_now timestamptz, p_ids uuid[], p_balance bigint[], p_held bigint[],
   p_seq_old bigint[], p_seq bigint[], p_out bigint[], p_in bigint[], p_status smallint[], p_status_seq bigint[], p_dirty boolean[], p_holds boolean)
-returns void language plpgsql as $$
+returns void language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_changed bigint;
 begin
