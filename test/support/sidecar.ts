@@ -123,7 +123,8 @@ export async function makeSidecar(): Promise<Sidecar> {
         process.kill(-child.pid, 'SIGTERM')
         await ended
       }
-      rmSync(folder, { recursive: true, force: true })
+      // A process that was told to stop may still write its last draft.
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
     },
   }
 }
