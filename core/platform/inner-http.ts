@@ -10,6 +10,8 @@ export interface InnerRequest {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | undefined
+  /** Over a connection of its own: a question that must not wait behind others. */
+  readonly apart?: boolean
   /** The only bound on the time of an answer. */
   readonly signal: AbortSignal
 }
@@ -34,20 +36,31 @@ const KEPT_MS = 30_000
 export function openInnerHttp(baseUrl: string): InnerHttp {
   const { origin, pathname } = new URL(baseUrl)
   const prefix = pathname.replace(/\/$/, '')
-  const pool = new Pool(origin, {
-    connections: CONNECTIONS_MAX,
-    pipelining: 1,
-    connect: { timeout: CONNECT_MS },
-    keepAliveTimeout: KEPT_MS,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
+  const open = (connections: number) =>
+    new Pool(origin, {
+      connections,
+      pipelining: 1,
+      connect: { timeout: CONNECT_MS },
+      keepAliveTimeout: KEPT_MS,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+  const pool = open(CONNECTIONS_MAX)
+  const aside = open(1)
   return {
-    async send({ method, path, headers, body, signal }) {
+    async send({ method, path, headers, body, signal, apart = false }) {
       refuseInsideTransaction('A call to another service')
-      const reply = await pool.request({ method, path: prefix + path, headers, body: body ?? null, signal })
+      const reply = await (apart ? aside : pool).request({
+        method,
+        path: prefix + path,
+        headers,
+        body: body ?? null,
+        signal,
+      })
       return { status: reply.statusCode, text: await reply.body.text() }
     },
-    close: () => pool.destroy(),
+    close: async () => {
+      await Promise.all([pool.destroy(), aside.destroy()])
+    },
   }
 }

@@ -32,13 +32,14 @@ const TIMEOUT_HEADER = 'x-timeout-ms'
 
 export function openTegClient(options: TegClientOptions): TegClient {
   const exchange = options.http?.send ?? overFetch(options)
-  const request = (path: string, call: TegCall, body?: string): Promise<InnerReply> => {
+  const request = (path: string, call: TegCall, body?: string, apart = false): Promise<InnerReply> => {
     const leftMs =
       call.deadline === undefined ? null : Math.max(0, Math.ceil(call.deadline - performance.now()))
     return exchange({
       method: body === undefined ? 'GET' : 'POST',
       path,
       body,
+      apart,
       signal: call.signal,
       headers: {
         authorization: `Bearer ${options.token}`,
@@ -72,9 +73,10 @@ export function openTegClient(options: TegClientOptions): TegClient {
       return { kind: 'unknown', cause: error }
     }
   }
+  /** Whether it lives is asked over a connection of its own: behind reads that wait for a slow database it would seem silent. */
   const ping = async (call: TegCall, path: '/livez' | '/readyz'): Promise<boolean> => {
     try {
-      return (await request(path, call)).status === 200
+      return (await request(path, call, undefined, path === '/livez')).status === 200
     } catch {
       return false
     }

@@ -797,7 +797,7 @@ begin
     if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and v_swept[a] is not true then
       select e.tokens, e.freed into w, v_freed
       from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void), amount - v_balance[a] + v_held[a]) e;
-      v_swept[a] := cardinality(w) < 100;
+      v_swept[a] := cardinality(w) < least(100, 5000 - cardinality(v_void));
       if v_freed > 0 then
         v_held[a] := v_held[a] - v_freed; v_dirty[a] := true; v_holds := true; v_void := v_void || w;
         v_ended := v_ended || w; v_ended_as := v_ended_as || array_fill(4::smallint, array[cardinality(w)]);
@@ -1299,6 +1299,10 @@ begin
   -- All are there, and they were locked in ascending id order: else two batches could wait for each other.
   if v_ids is distinct from p_accounts then
     raise exception 'teg.accounts: not all were taken, or not in their order' using errcode = 'NF002';
+  end if;
+  -- What all have lost are the fees of the transfers, of which there are some: no caller makes AVT by what it foresees.
+  if n = 0 or v_fees is distinct from (select coalesce(sum(u.fee), 0) from unnest(p_fee) as u(fee)) or 0 > any (p_fee) then
+    raise exception 'teg.accounts: what was foreseen is not what the transfers give' using errcode = 'insufficient_privilege';
   end if;
   if 0 > any (v_in) then
     o_base := nextval('teg.ledger_seq');

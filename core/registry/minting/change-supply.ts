@@ -71,7 +71,7 @@ async function changeSupply(
 
 /**
  * The order is noted before it leaves, so that the act gets its record whatever happens to this process; the note of one that
- * was surely not carried out goes.
+ * was surely not carried out goes, here or by the sweep.
  */
 async function runOrder(
   ctx: RegistryContext,
@@ -84,7 +84,8 @@ async function runOrder(
     if (outcome?.error) throw refusal(outcome.error, outcome.replayed)
     return outcome
   } catch (error) {
-    if (error instanceof Problem && error.code !== 'outcome_unknown') await deleteOrder(ctx.db.unbound, id)
+    const isSure = error instanceof Problem && !['outcome_unknown', 'internal_error'].includes(error.code)
+    if (isSure) await deleteOrder(ctx.db.unbound, id).catch(() => undefined)
     throw error
   }
 }

@@ -130,7 +130,7 @@ begin
     if v_held[a] > 0 and op in (2, 3, 4, 6, 11) and v_swept[a] is not true then
       select e.tokens, e.freed into w, v_freed
       from teg.find_expired(v_ids[a], v_now, v_ended, 5000 - cardinality(v_void), amount - v_balance[a] + v_held[a]) e;
-      v_swept[a] := cardinality(w) < 100;
+      v_swept[a] := cardinality(w) < least(100, 5000 - cardinality(v_void));
       if v_freed > 0 then
         v_held[a] := v_held[a] - v_freed; v_dirty[a] := true; v_holds := true; v_void := v_void || w;
         v_ended := v_ended || w; v_ended_as := v_ended_as || array_fill(4::smallint, array[cardinality(w)]);

@@ -212,7 +212,7 @@ async function voidDue(options: Inside, payer: string): Promise<void> {
 function isOfTheCommands(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
   if (lostConnection(error)) return false
-  return typeof code !== 'string' || /^(0A|2[12]|23|54|P0|XX)/.test(code)
+  return typeof code !== 'string' || code === TOO_MANY_DUE || /^(0A|2[12]|23|54|P0|XX)/.test(code)
 }
 
 /** Failures that a repeat of the same batch gets over. */

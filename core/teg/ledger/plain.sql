@@ -75,6 +75,10 @@ begin
   if v_ids is distinct from p_accounts then
     raise exception 'teg.accounts: not all were taken, or not in their order' using errcode = 'NF002';
   end if;
+  -- What all have lost are the fees of the transfers, of which there are some: no caller makes AVT by what it foresees.
+  if n = 0 or v_fees is distinct from (select coalesce(sum(u.fee), 0) from unnest(p_fee) as u(fee)) or 0 > any (p_fee) then
+    raise exception 'teg.accounts: what was foreseen is not what the transfers give' using errcode = 'insufficient_privilege';
+  end if;
   if 0 > any (v_in) then
     o_base := nextval('teg.ledger_seq');
     select max(acc.last_at) into o_at from teg.accounts acc where acc.id = any (p_accounts);

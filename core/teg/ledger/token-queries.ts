@@ -102,7 +102,7 @@ export function readDueTokens(
   )
 }
 
-/** The same of one payer. */
+/** The same of one payer, by its own time where that is ahead: the gate goes by it. */
 export function readDueTokensOf(
   db: Queryable,
   payer: string,
@@ -111,7 +111,8 @@ export function readDueTokensOf(
 ): Promise<{ token_id: string; payer_agent: string }[]> {
   return db.query(
     `select o.token as token_id, o.payer as payer_agent from teg.open_tokens o
-     where o.payer = $1::uuid and o.expires_at <= coalesce($3::timestamptz, clock_timestamp())
+     where o.payer = $1::uuid and o.expires_at <= greatest(coalesce($3::timestamptz, clock_timestamp()),
+       (select a.last_at from teg.accounts a where a.id = $1::uuid))
      order by o.expires_at, o.token limit $2::integer`,
     [payer, limit, time],
   )

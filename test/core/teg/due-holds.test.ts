@@ -106,3 +106,23 @@ test('more than one batch has numbers for: they are voided in batches ahead of i
   expect([await openOf(payer), await openOf(other.payer)]).toEqual([0n, 0n])
   expect(await findFaults(t.db)).toEqual([])
 })
+
+test('a batch whose numbers for voids run out refuses nobody whose funds are due', async () => {
+  const { payer, payee } = await heldUp(5_200)
+  // Each small transfer voids a hundred, or what it needs: the last one meets a batch that has no number left.
+  const small = Array.from({ length: 52 }, () => transfer(payer, payee, '0.1'))
+  const outcomes = await t.client.commands(call, [...small, transfer(payer, payee, '514.7')])
+  expect(new Set(outcomes.map(code))).toEqual(new Set(['ok']))
+  expect(await findFaults(t.db)).toEqual([])
+}, 120_000)
+
+test('a payer whose own time is ahead of the clock has its holds voided by that time', async () => {
+  const { payer, payee } = await heldUp(5_200)
+  // What was due a moment ago is not due by the clock that was put back; by the account's own time it is.
+  expect(code(await t.run(transfer(payer, payee, '0.1')))).toBe('ok')
+  t.clock.advance(-120_000)
+  const paid = await t.run(transfer(payer, payee, '509'))
+  t.clock.advance(120_000)
+  expect(code(paid)).toBe('ok')
+  expect(await findFaults(t.db)).toEqual([])
+}, 120_000)

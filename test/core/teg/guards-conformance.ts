@@ -163,6 +163,33 @@ export function guardsConformance(title: string, open: () => Promise<Guarded>): 
       }
     })
 
+    test('what the short way is told to foresee makes no AVT', async () => {
+      const [one, two] = [await g.teg.open('5'), await g.teg.open('5')].toSorted()
+      /** The gate's short way, called past the TEG: one transfer of 1 AVT from the first to the second, or none at all. */
+      const call = (gain: string, fee: string, some = true) => {
+        const once = (value: string) => (some ? `'{${value}}'` : `'{}'`)
+        return `select (teg.apply_transfers(null, m.keys_by_time, s.id, s.effective_ppm, array['${one}', '${two}']::uuid[], '{${gain}}',
+            '{0,0}', '{1,1}', '{0,-1000000}', '{-1000000,0}', ${once('1')}, ${once('2')}, ${once('1000000')}, ${once(fee)},
+            ${once(crypto.randomUUID())}, ${once('7')}, '{}', '{}', ${once('0')}, ${once('0')}, ${once('0')}, ${once('0')}, ${once('0')},
+            ${once('0')}, '{}')).o_base
+          from teg.meta m, (select * from teg.fee_snapshots order by settings_version desc limit 1) s`
+      }
+      const forged = [
+        call('1000000000000,0', '0', false),
+        call('0,0', '0', false),
+        call('-1000000,1995000', '5000'),
+        call('-1000000,1005000', '-5000'),
+        call('1000000,995000', '5000'),
+      ]
+      for (const statement of forged)
+        await expect(g.asRole(statement), statement).rejects.toThrow(
+          'what was foreseen is not what the transfers give',
+        )
+      expect([await g.teg.available(one as string), await g.teg.available(two as string)]).toEqual(['5', '5'])
+      await g.asRole(call('-1000000,995000', '5000'))
+      expect(await g.teg.available(two as string)).toBe('5.995')
+    })
+
     test('that AVT was minted is never forgotten, and the row that says so stays', async () => {
       await owner('update teg.meta set ever_minted = true')
       await expect(owner('update teg.meta set ever_minted = false')).rejects.toThrow('never taken back')
