@@ -121,7 +121,7 @@ test('a payer whose own time is ahead of the clock has its holds voided by that 
   // What was due a moment ago is not due by the clock that was put back; by the account's own time it is.
   expect(code(await t.run(transfer(payer, payee, '0.1')))).toBe('ok')
   t.clock.advance(-120_000)
-  const paid = await t.run(transfer(payer, payee, '509'))
+  const paid = await t.run(transfer(payer, payee, '515'))
   t.clock.advance(120_000)
   expect(code(paid)).toBe('ok')
   expect(await findFaults(t.db)).toEqual([])
