@@ -101,7 +101,9 @@ describe.skipIf(server === null)('bundled timers without a host', () => {
     // Nobody listens at the TEG's address.
     const handle = await onLambda('task-fee-rate')
     await expect(handle({}, call('failing'))).rejects.toThrow('failed')
-    expect(await runs('fee-rate')).toMatchObject([{ state: 'failed' }])
+    // One, or two where a minute began meanwhile.
+    const states = (await runs('fee-rate')).map(({ state }) => state)
+    expect(new Set(states)).toEqual(new Set(['failed']))
   })
 
   test('Lambda: a reactor does its round although the TEG is away, and the invocation tells of it', async () => {
