@@ -37,7 +37,7 @@ export interface SupplyRow {
   as_of: Date
 }
 
-/** With the help of the server's parallel workers, where it has any: for audits. */
+/** The supply and what makes it up, in one snapshot; parallel workers of the server help, where it has any: for audits. */
 export const readSupplyRow = (on: Queryable, time: Date | null) =>
   sumSupply(
     on,
